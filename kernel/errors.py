@@ -1,0 +1,155 @@
+"""The errors that leave a room, as values a person and a program can both read.
+
+    H2MarketError
+    ├── InvalidInput        422  a field breaks a rule of its shape
+    ├── Unauthenticated     401  no key, or one that is not known
+    ├── Forbidden           403  a known key without the right
+    ├── NotFound            404
+    ├── MethodNotAllowed    405
+    ├── Conflict            409  the thing's state does not allow it
+    │   └── KeyReused       409  an idempotency key came back with another body
+    ├── BodyTooLarge        413
+    ├── UnsupportedMedia    415
+    ├── Refusal             422  the trade's own rules say no (each room adds its own)
+    ├── RateLimited         429
+    ├── Internal            500
+    └── Unavailable         503  nothing was changed; try again
+
+Every class carries a stable ``code``, an HTTP ``status`` and its sentence in English and Chinese; the
+sentence is a template over the keyword arguments of the instance.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Language = Literal["en", "zh"]
+
+
+class H2MarketError(Exception):
+    """Base of every error that a caller may see.
+
+    ``field`` is the path of the input at fault (dotted, as the caller wrote it), ``rule`` the machine-readable
+    rule it broke; ``params`` fill the sentence and are published beside it.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    en: ClassVar[str] = "The request failed."
+    zh: ClassVar[str] = "请求失败。"
+
+    def __init__(self, *, field: str | None = None, rule: str | None = None, **params: str | int) -> None:
+        self.field = field
+        self.rule = rule or self.code
+        self.params = params
+        super().__init__(self.sentence("en"))
+
+    def sentence(self, language: Language) -> str:
+        """The sentence the caller reads, in ``language``."""
+        template = self.zh if language == "zh" else self.en
+        return template.format(**self.params)
+
+
+class InvalidInput(H2MarketError):
+    """A field breaks a rule of its shape; nothing was changed."""
+
+    code, status = "invalid_input", 422
+    en = "{message}"
+    zh = "{message_zh}"
+
+    def __init__(self, field: str, rule: str, message: str, message_zh: str | None = None) -> None:
+        super().__init__(field=field, rule=rule, message=message, message_zh=message_zh or message)
+
+
+class Unauthenticated(H2MarketError):
+    """No API key, or one that is not known or no longer valid."""
+
+    code, status = "unauthenticated", 401
+    en = "A valid API key is needed: send it as 'Authorization: Bearer KEY'."
+    zh = "需要有效的 API 密钥：请以 'Authorization: Bearer KEY' 发送。"
+
+
+class Forbidden(H2MarketError):
+    """The key is known but does not carry the right."""
+
+    code, status = "forbidden", 403
+    en = "This key may not do that: it needs the scope {scope}."
+    zh = "此密钥无权执行该操作：需要权限 {scope}。"
+
+
+class NotFound(H2MarketError):
+    """There is no such thing, or it is not the caller's to see."""
+
+    code, status = "not_found", 404
+    en = "There is no {kind} {id}."
+    zh = "不存在 {kind} {id}。"
+
+
+class MethodNotAllowed(H2MarketError):
+    """The path exists, the method does not."""
+
+    code, status = "method_not_allowed", 405
+    en = "This path does not take {method}."
+    zh = "此路径不支持 {method}。"
+
+
+class Conflict(H2MarketError):
+    """The thing's present state does not allow the request."""
+
+    code, status = "conflict", 409
+    en = "{message}"
+    zh = "{message}"
+
+
+class KeyReused(Conflict):
+    """An idempotency key came back with another body."""
+
+    code = "idempotency_key_reused"
+    en = "The idempotency key {key} was used before with another request."
+    zh = "幂等键 {key} 已用于另一请求。"
+
+
+class BodyTooLarge(H2MarketError):
+    """The body is over the limit of its route."""
+
+    code, status = "body_too_large", 413
+    en = "The body is over the limit of {limit} bytes."
+    zh = "请求体超过 {limit} 字节的上限。"
+
+
+class UnsupportedMedia(H2MarketError):
+    """The body's content type is not one the route reads."""
+
+    code, status = "unsupported_media_type", 415
+    en = "This route reads {accepted}."
+    zh = "此路径只接受 {accepted}。"
+
+
+class Refusal(H2MarketError):
+    """The trade's own rules say no. Rooms derive from it, one class a rule."""
+
+    code, status = "refused", 422
+
+
+class RateLimited(H2MarketError):
+    """The key has used up its requests for now."""
+
+    code, status = "rate_limited", 429
+    en = "More than {limit} requests in {window_s} s: try again in {retry_after_s} s."
+    zh = "{window_s} 秒内超过 {limit} 次请求：请在 {retry_after_s} 秒后重试。"
+
+
+class Internal(H2MarketError):
+    """Something broke inside; the id finds the log line."""
+
+    code, status = "internal", 500
+    en = "Something broke inside; quote {error_id}."
+    zh = "内部错误，请提供编号 {error_id}。"
+
+
+class Unavailable(H2MarketError):
+    """The writer is full or its commit failed; nothing was changed."""
+
+    code, status = "unavailable", 503
+    en = "The service could not take this now; nothing was changed. Try again in {retry_after_s} s."
+    zh = "服务暂时无法受理，未作任何更改。请在 {retry_after_s} 秒后重试。"

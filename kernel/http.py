@@ -1,0 +1,277 @@
+"""HTTP conventions, as one piece of pure ASGI around the whole application.
+
+Request ids, API keys, rate limits, body limits and problem details (RFC 9457) are decided here, before any framework sees
+the request. What was found is in ``scope["h2market"]``, a `Call`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from limits.storage import MemoryStorage
+
+from kernel.auth import Authenticator, Principal, Scope
+from kernel.errors import BodyTooLarge, H2MarketError, Internal, InvalidInput, Language, RateLimited, Unauthenticated
+from kernel.ids import request_id
+from kernel.sequencer import Key
+
+ASGIScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
+
+BODY_BYTES_MAX = 1 << 20
+RATE_WINDOW_S = 10
+KEY_PATTERN = r"^[!-~]{1,128}$"
+_KEY = re.compile(rb"[!-~]{1,128}")
+_PROBLEM_TYPE = b"application/problem+json"
+
+_log = logging.getLogger("h2market.http")
+
+
+class Call:
+    """One request as the conventions see it."""
+
+    __slots__ = ("body", "idempotency_key", "language", "principal", "request_id")
+
+    def __init__(self, rid: str, language: Language, principal: Principal | None, idempotency_key: str | None, body: bytes) -> None:
+        self.request_id = rid
+        self.language: Language = language
+        self.principal = principal
+        self.idempotency_key = idempotency_key
+        self.body = body
+
+    def require(self, scope: Scope) -> Principal:
+        """The caller, if its key carries ``scope``. Raises Unauthenticated or Forbidden."""
+        if self.principal is None:
+            raise Unauthenticated(field="Authorization")
+        self.principal.require(scope)
+        return self.principal
+
+    def key(self, route: str) -> Key | None:
+        """The request's idempotency key, if it has one: unique per participant; the fingerprint covers route and body."""
+        if self.idempotency_key is None or self.principal is None:
+            return None
+        fingerprint = hashlib.sha256(route.encode() + b"\n" + self.body).digest()
+        return Key(self.principal.participant_id, self.idempotency_key, fingerprint)
+
+
+def call_of(scope: ASGIScope) -> Call:
+    """The `Call` of a request that came through `Edge`."""
+    call = scope["h2market"]
+    assert isinstance(call, Call)
+    return call
+
+
+def problem(error: H2MarketError, rid: str, language: Language, instance: str) -> dict[str, Any]:
+    """The problem details of an error: stable ``code``, the field, the rule, and the numbers of the sentence."""
+    entry: dict[str, Any] = {"field": error.field, "rule": error.rule, "detail": error.sentence(language)}
+    details = getattr(error, "entries", None)
+    return {
+        "type": f"urn:h2market:problem:{error.code}",
+        "title": error.code.replace("_", " "),
+        "status": error.status,
+        "detail": error.sentence(language),
+        "instance": instance,
+        "code": error.code,
+        "request_id": rid,
+        "errors": details(language) if details else [entry],
+        **({"params": error.params} if error.params and not isinstance(error, InvalidInput) else {}),
+    }
+
+
+class InvalidRequest(InvalidInput):
+    """Several fields break rules; each is listed with its own sentence."""
+
+    def __init__(self, found: list[tuple[str, str, str]]) -> None:
+        field, rule, message = found[0]
+        super().__init__(field, rule, f"{field}: {message}" if field else message)
+        self.found = found
+
+    def entries(self, _language: Language) -> list[dict[str, Any]]:
+        """The ``errors`` member of the problem."""
+        return [{"field": field, "rule": rule, "detail": message} for field, rule, message in self.found]
+
+
+def from_validation(errors: Iterable[Any], prefix: tuple[str, ...] = ()) -> InvalidRequest:
+    """Pydantic's error list as one error naming each field and rule."""
+    found = []
+    for error in errors:
+        location = [str(part) for part in (*prefix, *error["loc"]) if part != "body"]
+        inner = (error.get("ctx") or {}).get("error")
+        rule = inner.rule if isinstance(inner, InvalidInput) else error["type"]
+        found.append((".".join(location) or "body", rule, str(error["msg"]).removeprefix("Value error, ")))
+    return InvalidRequest(found)
+
+
+def problem_response(error: H2MarketError, call: Call | None, path: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of the answer to a failed request."""
+    rid = call.request_id if call else request_id(None)
+    body = json.dumps(problem(error, rid, call.language if call else "en", path), ensure_ascii=False).encode()
+    headers = [(b"content-type", _PROBLEM_TYPE), (b"content-length", str(len(body)).encode())]
+    if "retry_after_s" in error.params:
+        headers.append((b"retry-after", str(error.params["retry_after_s"]).encode()))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return error.status, headers, body
+
+
+async def send_problem(send: Send, error: H2MarketError, call: Call | None, path: str) -> None:
+    """Answers with an error."""
+    status, headers, body = problem_response(error, call, path)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def as_internal(error: Exception) -> Internal:
+    """An unexpected error as the one the caller sees; its id finds the log line."""
+    error_id = uuid.uuid4().hex
+    _log.error("error %s", error_id, exc_info=error)
+    return Internal(error_id=error_id)
+
+
+class Edge:
+    """The outermost ASGI application.
+
+    ``body_limits`` gives longer limits (bytes) for paths that begin with a prefix; ``observe(method, path, status, seconds)``
+    is called after each request.
+    """
+
+    def __init__(
+        self, app: ASGIApp, authenticator: Authenticator, *, per_window: int, anonymous_per_window: int,
+        body_limits: dict[str, int] | None = None, observe: Callable[[ASGIScope, int, float], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._per_window = per_window
+        self._anonymous_per_window = anonymous_per_window
+        self._body_limits = body_limits or {}
+        self._observe = observe
+        self._counters = MemoryStorage()
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        rid = request_id(_text(headers.get(b"x-request-id")))
+        call = Call(rid, language_of(headers.get(b"accept-language", b"")), None, None, b"")
+        extra = [(b"x-request-id", rid.encode())]
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *extra]
+            await send(message)
+
+        scope["h2market"] = call
+        try:
+            secret = _bearer(headers.get(b"authorization"))
+            call.principal = self._authenticator.authenticate(secret) if secret else None
+            extra += self._count(scope, call)
+            if secret and call.principal is None:
+                raise Unauthenticated(field="Authorization")
+            call.idempotency_key = _idempotency_key(headers.get(b"idempotency-key"))
+            if scope["method"] not in ("GET", "HEAD"):
+                call.body = await self._read(scope["path"], headers, receive)
+                receive = _once(call.body, receive)
+            await self._app(scope, receive, send_with_headers)
+        except H2MarketError as error:
+            await send_problem(send_with_headers, error, call, scope["path"])
+        except Exception as error:
+            if status:
+                raise  # the answer has begun: the server closes the connection
+            await send_problem(send_with_headers, as_internal(error), call, scope["path"])
+        if self._observe:
+            self._observe(scope, status, time.perf_counter() - started)
+
+    def _count(self, scope: ASGIScope, call: Call) -> list[tuple[bytes, bytes]]:
+        """Counts the request against its key, or its address; raises RateLimited."""
+        if call.principal:
+            name, limit = call.principal.key_id, self._per_window
+        else:
+            client = scope.get("client")
+            name, limit = f"address {client[0] if client else ''}", self._anonymous_per_window
+        count = self._counters.incr(name, RATE_WINDOW_S)
+        reset_s = max(1, int(self._counters.get_expiry(name) - time.time() + 0.999))
+        if count > limit:
+            raise RateLimited(limit=limit, window_s=RATE_WINDOW_S, retry_after_s=reset_s)
+        return [(b"ratelimit-limit", b"%d" % limit), (b"ratelimit-remaining", b"%d" % (limit - count)), (b"ratelimit-reset", b"%d" % reset_s)]
+
+    async def _read(self, path: str, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, if it is within the limit of its path."""
+        limit = next((value for prefix, value in self._body_limits.items() if path.startswith(prefix)), BODY_BYTES_MAX)
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > limit:
+            raise BodyTooLarge(field="body", limit=limit)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            parts, size = [body], len(body)
+            while message.get("more_body"):
+                message = await receive()
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > limit:
+                    raise BodyTooLarge(field="body", limit=limit)
+            body = b"".join(parts)
+        if len(body) > limit:
+            raise BodyTooLarge(field="body", limit=limit)
+        return body
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body that was read, then whatever comes (a disconnect)."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _bearer(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    kind, _, secret = value.partition(b" ")
+    if kind.lower() != b"bearer" or not secret:
+        raise Unauthenticated(field="Authorization", rule="bearer")
+    return secret.strip().decode("latin-1")
+
+
+def _idempotency_key(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    if _KEY.fullmatch(value) is None:
+        raise InvalidInput("Idempotency-Key", "pattern", "An idempotency key has 1 to 128 visible ASCII characters.",
+                           "幂等键由 1 至 128 个可见 ASCII 字符组成。")
+    return value.decode()
+
+
+def language_of(accept_language: bytes) -> Language:
+    """Chinese if the caller prefers it over English."""
+    for part in accept_language.lower().split(b","):
+        if part.strip().startswith(b"zh"):
+            return "zh"
+        if part.strip().startswith(b"en"):
+            return "en"
+    return "en"

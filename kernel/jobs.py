@@ -1,0 +1,89 @@
+"""The alarm clock: APScheduler says when, rooms say what.
+
+A job only sends commands that are due by the room's own tables and the clock, so running it twice, late, or after an
+outage does no harm. In simulated time the same jobs fire in order while the clock is moved.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from kernel.clock import Clock, SimulatedClock, from_datetime, to_datetime
+
+#: Firings one move of a simulated clock may cause: a year of a job a minute would be a mistake of the caller.
+FIRINGS_MAX = 20_000
+
+_ZONE = ZoneInfo("Asia/Shanghai")
+_log = logging.getLogger("h2market.jobs")
+
+
+class Job(NamedTuple):
+    """What one room does at set times of the market's day. ``cron`` takes APScheduler's fields (hour, minute, ...)."""
+
+    name: str
+    cron: Mapping[str, str | int]
+    run: Callable[[Any], Awaitable[None]]
+
+
+class AlarmClock:
+    """Fires jobs at their times, by the machine's time or by a simulated one."""
+
+    def __init__(self, clock: Clock, jobs: Sequence[tuple[Job, Callable[[], Awaitable[None]]]]) -> None:
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone=_ZONE)
+        self._jobs = jobs
+        self.failures: dict[str, str] = {}
+
+    async def start(self, *, catch_up: bool = True) -> None:
+        """Starts firing. With ``catch_up`` every job runs once at once, for what fell due while nothing ran."""
+        simulated = isinstance(self._clock, SimulatedClock)
+        now = to_datetime(self._clock.now_us())
+        for job, run in self._jobs:
+            trigger = CronTrigger(timezone=_ZONE, **job.cron)
+            self._scheduler.add_job(
+                self._fire, trigger, args=(job.name, run), id=job.name, misfire_grace_time=None, coalesce=True, max_instances=1,
+                next_run_time=trigger.get_next_fire_time(None, now),
+            )
+        self._scheduler.start(paused=simulated)
+        if catch_up:
+            for job, run in self._jobs:
+                await self._fire(job.name, run)
+
+    async def advance(self, now_us: int) -> int:
+        """Moves a simulated clock and fires what falls due on the way, each at its own time. Returns how many fired."""
+        clock = self._clock
+        assert isinstance(clock, SimulatedClock), "only a simulated clock can be moved"
+        fired = 0
+        while (due := self._next(now_us)) is not None:
+            assert fired < FIRINGS_MAX, "one move of the clock fires too many jobs"
+            clock.advance_to(max(clock.now_us(), from_datetime(due.next_run_time)))
+            await due.func(*due.args)
+            due.modify(next_run_time=due.trigger.get_next_fire_time(due.next_run_time, due.next_run_time))
+            fired += 1
+        clock.advance_to(now_us)
+        return fired
+
+    def stop(self) -> None:
+        """Fires no more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _next(self, until_us: int) -> Any:
+        jobs = [job for job in self._scheduler.get_jobs() if job.next_run_time and from_datetime(job.next_run_time) <= until_us]
+        return min(jobs, key=lambda job: (job.next_run_time, job.id), default=None)
+
+    async def _fire(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await run()
+        except Exception as error:
+            # The alarm rings again: what was due is still due then. Until it works, /health says so.
+            self.failures[name] = f"{type(error).__name__}: {error}"
+            _log.exception("job %s failed", name)
+        else:
+            self.failures.pop(name, None)

@@ -1,0 +1,113 @@
+"""The event log: one append-only table per room, each event chained to the one before by SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from struct import Struct as Layout
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Table, select
+
+from kernel.messages import Codec, Event, Recorded
+from kernel.store import insert_rows
+
+GENESIS = bytes(32)
+#: Events read from the database at a time while a log is replayed.
+PAGE_EVENTS = 2_000
+
+_HEAD = Layout(">qqHH")
+
+
+class Tail(NamedTuple):
+    """The last event of a log; ``seq`` 0 and GENESIS for an empty one."""
+
+    seq: int
+    hash: bytes
+    at: int
+
+
+EMPTY = Tail(0, GENESIS, 0)
+
+
+class StoredEvent(NamedTuple):
+    """A row of an event table, as it stands in the database."""
+
+    seq: int
+    at: int
+    type: str
+    actor: str
+    payload: str
+    prev_hash: bytes
+    hash: bytes
+
+
+def chain_hash(prev_hash: bytes, seq: int, at: int, kind: str, actor: str, payload: bytes) -> bytes:
+    """SHA-256 over the previous hash, the position, the time, the length-prefixed type and actor, and the payload."""
+    kind_bytes, actor_bytes = kind.encode(), actor.encode()
+    head = _HEAD.pack(seq, at, len(kind_bytes), len(actor_bytes))
+    return hashlib.sha256(b"".join((prev_hash, head, kind_bytes, actor_bytes, payload))).digest()
+
+
+class Log:
+    """One room's events in one table; the caller brings the connection and the transaction."""
+
+    def __init__(self, table: Table, codec: Codec[Event]) -> None:
+        self.table = table
+        self.codec = codec
+
+    def chain(self, tail: Tail, at: int, actor: str, events: Sequence[Event]) -> tuple[list[StoredEvent], Tail]:
+        """The rows that append ``events`` after ``tail``, and the new tail."""
+        rows = []
+        seq, prev_hash = tail.seq, tail.hash
+        for event in events:
+            seq += 1
+            kind = type(event).__name__
+            payload = self.codec.encode(event)
+            digest = chain_hash(prev_hash, seq, at, kind, actor, payload)
+            rows.append(StoredEvent(seq, at, kind, actor, payload.decode(), prev_hash, digest))
+            prev_hash = digest
+        return rows, Tail(seq, prev_hash, at)
+
+    def append(self, connection: Connection, rows: Sequence[StoredEvent]) -> None:
+        """Writes chained rows. A position that is taken fails the transaction: two writers cannot both go on."""
+        insert_rows(connection, self.table, rows)
+
+    def tail(self, connection: Connection) -> Tail:
+        """The last event as the database has it."""
+        columns = self.table.c
+        row = connection.execute(select(columns.seq, columns.hash, columns.at).order_by(columns.seq.desc()).limit(1)).first()
+        return Tail(row.seq, bytes(row.hash), row.at) if row else EMPTY
+
+    def hash_at(self, connection: Connection, seq: int) -> bytes | None:
+        """The hash of the event at ``seq``; GENESIS for 0."""
+        if seq == 0:
+            return GENESIS
+        found = connection.execute(select(self.table.c.hash).where(self.table.c.seq == seq)).scalar()
+        return None if found is None else bytes(found)
+
+    def stored(self, connection: Connection, after: int = 0, limit: int | None = None) -> Iterator[StoredEvent]:
+        """The rows after a position, in order, read page by page."""
+        columns = self.table.c
+        left = limit
+        while left is None or left > 0:
+            page = PAGE_EVENTS if left is None else min(PAGE_EVENTS, left)
+            rows = connection.execute(
+                select(columns.seq, columns.at, columns.type, columns.actor, columns.payload, columns.prev_hash, columns.hash)
+                .where(columns.seq > after).order_by(columns.seq).limit(page)
+            ).all()
+            for row in rows:
+                yield StoredEvent(row.seq, row.at, row.type, row.actor, row.payload, bytes(row.prev_hash), bytes(row.hash))
+            if len(rows) < page:
+                return
+            after = rows[-1].seq
+            left = None if left is None else left - len(rows)
+
+    def read(self, connection: Connection, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
+        """The events after a position, decoded."""
+        for row in self.stored(connection, after, limit):
+            yield self.decode(row)
+
+    def decode(self, row: StoredEvent) -> Recorded:
+        """The event of a stored row."""
+        return Recorded(row.seq, row.at, row.actor, self.codec.decode(row.type, row.payload))

@@ -1,0 +1,85 @@
+"""A copy of another service's log: the same events at the same positions with the same hashes.
+
+Every service needs to know whose key a request carries. The participants room has one writer; the other processes follow
+its log, check the chain as they copy it, and build their own directory from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from kernel.feed import Follower
+from kernel.log import EMPTY, StoredEvent, Tail, chain_hash
+from kernel.messages import Recorded
+from kernel.room import Room
+from kernel.sequencer import Writer
+
+
+class ChainBroken(RuntimeError):
+    """The events that came do not continue the copied chain."""
+
+    def __init__(self, room: str, seq: int) -> None:
+        super().__init__(f"event {seq} of {room} does not continue the chain")
+
+
+class Replica:
+    """The copied log of ``room``, with its machine and rows, written by this process's writer."""
+
+    def __init__(self, room: Room, writer: Writer) -> None:
+        self.room = room
+        self._writer = writer
+        self.tail = EMPTY
+        self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
+
+    def start(self, connection: Connection) -> None:
+        """Reads the copy as it stands."""
+        with connection.begin():
+            self.tail = self.room.rebuild(connection)
+
+    def on_commit(self, listener: Callable[[Sequence[Recorded]], None]) -> None:
+        """Calls ``listener`` in the event loop with newly copied events."""
+        self._listeners.append(listener)
+
+    async def deliver(self, rows: Sequence[StoredEvent], follower: Follower) -> None:
+        """Copies a page of events in one transaction."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        problem: list[BaseException] = []
+
+        def turn(connection: Connection) -> None:
+            try:
+                self._copy(connection, rows)
+            except Exception as error:
+                problem.append(error)
+                with connection.begin():
+                    self.tail = self.room.rebuild(connection)
+            finally:
+                loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
+
+        self._writer.call(turn)
+        await done
+        if problem:
+            raise problem[0]
+        follower.cursor = rows[-1].seq
+        recorded = [self.room.log.decode(row) for row in rows]
+        for listener in self._listeners:
+            listener(recorded)
+
+    def _copy(self, connection: Connection, rows: Sequence[StoredEvent]) -> None:
+        with connection.begin():
+            machine = self.room.open(connection, ())
+            tail = self.tail
+            for row in rows:
+                expected = chain_hash(tail.hash, row.seq, row.at, row.type, row.actor, row.payload.encode())
+                if row.seq != tail.seq + 1 or row.prev_hash != tail.hash or row.hash != expected:
+                    raise ChainBroken(self.room.name, row.seq)
+                recorded = self.room.log.decode(row)
+                machine.evolve(recorded.event, recorded.at, recorded.seq)
+                tail = Tail(row.seq, row.hash, row.at)
+            self.room.log.append(connection, rows)
+            self.room.write(connection, machine.changes)
+        machine.changes.clear()
+        self.tail = tail

@@ -1,0 +1,201 @@
+"""What the kernel needs to know of a room to run it: its log, its machine, its rows.
+
+A `MemoryRoom` keeps its whole state in memory and is rebuilt from a snapshot and the log. A `ViewRoom` loads, for every
+batch, the entities that the batch's commands touch; its rows are its state, so it starts at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from sqlalchemy import Connection, Table, select
+from sqlmodel import SQLModel
+
+from kernel.log import Log, Tail
+from kernel.machine import Changes, Entity, Machine, View
+from kernel.messages import Codec, Command, Event
+from kernel.store import Row, insert_rows, upsert_rows
+from kernel.tables import SnapshotRow
+
+#: Keys named in one statement while a view is loaded.
+KEYS_PER_STATEMENT_MAX = 500
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The SQLAlchemy table that an SQLModel class declares."""
+    table = model.__dict__["__table__"]
+    assert isinstance(table, Table)
+    return table
+
+
+class Projected(NamedTuple):
+    """How one kind of entity becomes rows: ``row`` gives the columns in order. ``once`` marks rows that never change."""
+
+    table: Table
+    row: Callable[[Any], Row]
+    once: bool = False
+
+
+class Finding(NamedTuple):
+    """Something that does not hold, found by an audit: the event it is about, and the sentence in both languages."""
+
+    room: str
+    rule: str
+    seq: int
+    event: str
+    en: str
+    zh: str
+
+
+class Room(ABC):
+    """One service's log with the machine that decides what goes into it."""
+
+    #: Whether a batch that failed half-way leaves something in memory that must be rebuilt.
+    name: str
+    tail: Tail
+
+    def __init__(
+        self, name: str, events: Iterable[type[Event]], commands: Iterable[type[Command]], log_table: Table,
+        projections: Mapping[str, Projected],
+    ) -> None:
+        self.name = name
+        self.events: Codec[Event] = Codec(events)
+        self.commands: Codec[Command] = Codec(commands)
+        self.log = Log(log_table, self.events)
+        self.projections = projections
+
+    @abstractmethod
+    def rebuild(self, connection: Connection) -> Tail:
+        """Brings the room to the state of its log, whatever it was before; returns the log's tail."""
+
+    @abstractmethod
+    def open(self, connection: Connection, commands: Sequence[Command]) -> Machine:
+        """The machine that decides the next batch."""
+
+    @abstractmethod
+    def blank(self) -> Machine:
+        """A machine that has seen no event, to replay a log into."""
+
+    def write(self, connection: Connection, changes: Changes) -> None:
+        """Writes the rows of what changed."""
+        for name, entities in changes.tables.items():
+            projected = self.projections[name]
+            rows = [projected.row(entity) for entity in entities.values()]
+            (insert_rows if projected.once else upsert_rows)(connection, projected.table, rows)
+
+    def save_snapshot(self, connection: Connection, tail: Tail) -> bool:
+        """Stores a snapshot if this room has any use for one."""
+        return False
+
+    def audit(self, machine: Machine, connection: Connection) -> Iterable[Finding]:
+        """The room's own laws, checked on a machine replayed from the log."""
+        return ()
+
+
+class MemoryMachine(Machine, Protocol):
+    """A machine whose state can be stored whole."""
+
+    def digest(self) -> str: ...
+
+    def dump(self) -> bytes: ...
+
+    def restore(self, state: bytes) -> None: ...
+
+
+class MemoryRoom(Room):
+    """A room whose state lives in memory; ``factory`` gives an empty machine."""
+
+    def __init__(
+        self, name: str, events: Iterable[type[Event]], commands: Iterable[type[Command]], log_table: Table,
+        projections: Mapping[str, Projected], factory: Callable[[], MemoryMachine],
+    ) -> None:
+        super().__init__(name, events, commands, log_table, projections)
+        self._factory = factory
+        self.machine = factory()
+
+    def blank(self) -> MemoryMachine:
+        return self._factory()
+
+    def open(self, connection: Connection, commands: Sequence[Command]) -> MemoryMachine:
+        return self.machine
+
+    def rebuild(self, connection: Connection) -> Tail:
+        machine, after = self._from_snapshot(connection)
+        for recorded in self.log.read(connection, after):
+            machine.evolve(recorded.event, recorded.at, recorded.seq)
+            machine.changes.clear()
+        self.machine = machine
+        return self.log.tail(connection)
+
+    def _from_snapshot(self, connection: Connection) -> tuple[MemoryMachine, int]:
+        """The newest snapshot that agrees with the log and with its own digest, else an empty machine."""
+        columns = table_of(SnapshotRow).c
+        rows = connection.execute(select(*columns).where(columns.room == self.name).order_by(columns.seq.desc())).all()
+        for row in rows:
+            if self.log.hash_at(connection, row.seq) != bytes(row.hash):
+                continue
+            machine = self.blank()
+            try:
+                machine.restore(bytes(row.state))
+            except (msgspec.DecodeError, ValueError, KeyError):
+                continue  # written by another version: the log has everything
+            if machine.digest() == row.digest:
+                return machine, row.seq
+        return self.blank(), 0
+
+    def save_snapshot(self, connection: Connection, tail: Tail) -> bool:
+        table = table_of(SnapshotRow)
+        upsert_rows(connection, table, [(self.name, tail.seq, tail.hash, self.machine.digest(), self.machine.dump())])
+        connection.execute(table.delete().where(table.c.room == self.name, table.c.seq < tail.seq))
+        return True
+
+
+Touched = Iterable[tuple[str, str]]
+
+
+class ViewRoom(Room):
+    """A room that loads what a batch touches.
+
+    ``entities`` gives the entity class of each table; ``touches(command)`` names (table, id) pairs; ``touches_more(command,
+    view)`` names what is only known once those are loaded; ``factory(view)`` makes the machine.
+    """
+
+    def __init__(
+        self, name: str, events: Iterable[type[Event]], commands: Iterable[type[Command]], log_table: Table,
+        tables: Mapping[str, Table], entities: Mapping[str, type[Entity]], factory: Callable[[View], Machine],
+        touches: Callable[[Any], Touched], touches_more: Callable[[Any, View], Touched],
+    ) -> None:
+        projections = {key: Projected(table, msgspec.structs.astuple) for key, table in tables.items()}
+        super().__init__(name, events, commands, log_table, projections)
+        self._entities = entities
+        self._factory = factory
+        self._touches = touches
+        self._touches_more = touches_more
+
+    def blank(self) -> Machine:
+        return self._factory(View())
+
+    def rebuild(self, connection: Connection) -> Tail:
+        return self.log.tail(connection)
+
+    def open(self, connection: Connection, commands: Sequence[Command]) -> Machine:
+        view = View()
+        self._load(connection, view, (pair for command in commands for pair in self._touches(command)))
+        self._load(connection, view, (pair for command in commands for pair in self._touches_more(command, view)))
+        return self._factory(view)
+
+    def _load(self, connection: Connection, view: View, pairs: Touched) -> None:
+        wanted: dict[str, set[str]] = {}
+        for name, key in pairs:
+            if key not in view.entities.get(name, {}):
+                wanted.setdefault(name, set()).add(key)
+        for name, keys in wanted.items():
+            table, entity = self.projections[name].table, self._entities[name]
+            ordered = sorted(keys)
+            for start in range(0, len(ordered), KEYS_PER_STATEMENT_MAX):
+                chunk = ordered[start : start + KEYS_PER_STATEMENT_MAX]
+                for row in connection.execute(select(table).where(table.c.id.in_(chunk))):
+                    view.preload(name, row.id, entity(*row))

@@ -1,0 +1,263 @@
+"""Group commit on both stores: nothing acknowledged is lost, nothing refused shows, every key takes effect once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlmodel import SQLModel
+
+from kernel.clock import SimulatedClock
+from kernel.errors import Internal, KeyReused, Unavailable
+from kernel.room import Room
+from kernel.sequencer import Cursor, Envelope, Key, Sequencer, Writer
+from kernel.store import Store, WriterTaken
+from kernel.verify import verify_room
+from tests.kernel.counter import Add, Added, BelowZero, Explode, memory_room, view_room
+
+ROOMS = pytest.mark.parametrize("make_room", [memory_room, view_room])
+
+
+@asynccontextmanager
+async def running(url: str, room: Room, **options: int) -> AsyncIterator[Sequencer]:
+    store = Store(url)
+    writer = Writer(store)
+    with writer.connection.begin():
+        SQLModel.metadata.create_all(writer.connection)
+    sequencer = Sequencer(room, writer, SimulatedClock(1_000), **options)
+    sequencer.start(writer.connection)
+    writer.start()
+    try:
+        yield sequencer
+    finally:
+        writer.stop()
+        store.close()
+
+
+def values(sequencer: Sequencer) -> dict[str, int]:
+    with sequencer.writer.store.read_engine.connect() as connection:
+        return {name: value for name, value in connection.execute(text("SELECT id, value FROM counter_counters"))}
+
+
+def findings(sequencer: Sequencer) -> list[str]:
+    with sequencer.writer.store.read_engine.connect() as connection:
+        return [finding.rule for finding in verify_room(sequencer.room, connection)]
+
+
+def key(name: str, body: bytes = b"") -> Key:
+    return Key("P1", name, hashlib.sha256(body).digest())
+
+
+@ROOMS
+def test_answers_follow_the_commit(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            outcomes = await asyncio.gather(*(sequencer.submit(Add("a", 1), actor="K1") for _ in range(200)))
+            assert sorted(outcome.seq for outcome in outcomes) == list(range(1, 201))
+            assert values(sequencer) == {"a": 200}
+            assert sequencer.commits < 200  # commits are shared
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_refusal_changes_nothing_and_spares_its_neighbours(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            results = await sequencer.submit_many([Envelope(Add("a", 5), "K1"), Envelope(Add("a", -6), "K1"), Envelope(Add("a", -5), "K1")])
+            assert [type(result).__name__ for result in results] == ["Outcome", "BelowZero", "Outcome"]
+            assert values(sequencer) == {"a": 0}
+            with pytest.raises(BelowZero, match="a would fall to -1"):
+                await sequencer.submit(Add("a", -1), actor="K1")
+            assert sequencer.tail.seq == 2
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_key_takes_effect_once(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            both = await asyncio.gather(*(sequencer.submit(Add("a", 1), actor="K1", key=key("k")) for _ in range(2)))
+            later = await sequencer.submit(Add("a", 1), actor="K1", key=key("k"))
+            assert [outcome.seq for outcome in (*both, later)] == [1, 1, 1]
+            assert later.replayed
+            assert later.events == (Added("a", 1),)
+            with pytest.raises(KeyReused):
+                await sequencer.submit(Add("a", 2), actor="K1", key=key("k", b"another body"))
+            assert values(sequencer) == {"a": 1}
+        async with running(database_url, make_room()) as again:
+            assert (await again.submit(Add("a", 1), actor="K1", key=key("k"))).replayed
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_defect_takes_out_its_own_command_only(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            results = await asyncio.gather(
+                sequencer.submit(Add("a", 1), actor="K1"), sequencer.submit(Explode("a"), actor="K2"), sequencer.submit(Add("a", 1), actor="K1"),
+                return_exceptions=True,
+            )
+            assert isinstance(results[1], Internal)
+            assert values(sequencer) == {"a": 2}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_failed_commit_refuses_the_batch_and_service_goes_on(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            append = sequencer.room.log.append
+
+            def fail(connection: Connection, rows: object) -> None:
+                raise OSError("the disk is full")
+
+            sequencer.room.log.append = fail  # type: ignore[method-assign]
+            with pytest.raises(Unavailable):
+                await sequencer.submit(Add("a", 10), actor="K1")
+            sequencer.room.log.append = append  # type: ignore[method-assign]
+            outcome = await sequencer.submit(Add("a", 100), actor="K1")
+            assert outcome.seq == 2
+            assert values(sequencer) == {"a": 101}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_unknown_commit_is_read_back(database_url: str, make_room: Callable[[], Room], committed: bool) -> None:
+    """The connection breaks during COMMIT, once after and once before the database took it."""
+
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            connection = sequencer.writer.connection
+            begin = connection.begin
+
+            class Breaking:
+                def __init__(self) -> None:
+                    self.transaction = begin()
+
+                def commit(self) -> None:
+                    if committed:
+                        self.transaction.commit()
+                    else:
+                        self.transaction.rollback()
+                    raise ConnectionError("the connection broke")
+
+            connection.begin = Breaking  # type: ignore[method-assign, assignment]
+            if committed:
+                assert (await sequencer.submit(Add("a", 10), actor="K1")).seq == 2
+            else:
+                with pytest.raises(Unavailable):
+                    await sequencer.submit(Add("a", 10), actor="K1")
+            await sequencer.submit(Add("a", 100), actor="K1")
+            assert values(sequencer) == {"a": 111 if committed else 101}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_follower_moves_its_cursor_with_its_effects(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            await sequencer.follow([Envelope(Add("a", 1), "f")], Cursor("f", 7))
+            await sequencer.follow([Envelope(Add("a", 1), "f")], Cursor("f", 7))  # sent again after a lost answer
+            assert values(sequencer) == {"a": 1}
+            with pytest.raises(BelowZero):
+                await sequencer.follow([Envelope(Add("a", 5), "f"), Envelope(Add("a", -50), "f")], Cursor("f", 8))
+            assert values(sequencer) == {"a": 1}
+            await sequencer.follow([Envelope(Add("a", 5), "f")], Cursor("f", 8))
+            assert values(sequencer) == {"a": 6}
+
+    asyncio.run(run())
+
+
+def test_a_full_queue_refuses(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, memory_room(), queue_max=3) as sequencer:
+            hold = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            sequencer.writer.call(lambda _connection: asyncio.run_coroutine_threadsafe(hold.wait(), loop).result())
+            waiting = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1")) for _ in range(3)]
+            await asyncio.sleep(0)
+            with pytest.raises(Unavailable) as refused:
+                await sequencer.submit(Add("a", 1), actor="K1")
+            assert refused.value.params["retry_after_s"] == 1
+            hold.set()
+            await asyncio.gather(*waiting)
+            assert values(sequencer) == {"a": 3}
+
+    asyncio.run(run())
+
+
+def test_snapshots_shorten_a_start_and_can_be_lost(database_url: str) -> None:
+    async def run() -> None:
+        async with running(database_url, memory_room(), snapshot_every=10) as sequencer:
+            for _ in range(25):
+                await sequencer.submit(Add("a", 1), actor="K1")
+            digest = await sequencer.read(lambda machine: machine.digest())
+        for spoil in ("SELECT 1", "UPDATE kernel_snapshots SET digest = 'x'", "DELETE FROM kernel_snapshots"):
+            async with running(database_url, memory_room()) as sequencer:
+                assert await sequencer.read(lambda machine: machine.digest()) == digest
+            store = Store(database_url)
+            with store.connect_writer() as connection, connection.begin():
+                connection.execute(text(spoil))
+            store.close()
+        async with running(database_url, memory_room()) as sequencer:
+            assert await sequencer.read(lambda machine: machine.digest()) == digest
+
+    asyncio.run(run())
+
+
+def test_a_second_writer_is_refused(database_url: str) -> None:
+    first, second = Store(database_url), Store(database_url)
+    connection = first.connect_writer()
+    with pytest.raises(WriterTaken):
+        second.connect_writer()
+    connection.close()
+    first.close()
+    second.connect_writer().close()
+    second.close()
+
+
+@ROOMS
+@pytest.mark.parametrize(
+    ("spoil", "rule", "seq"),
+    [
+        ("UPDATE counter_events SET payload = replace(payload, '3', '4') WHERE seq = 2", "event_changed", 2),
+        ("UPDATE counter_counters SET value = 9 WHERE id = 'a'", "row_changed", 3),
+        ("DELETE FROM counter_counters WHERE id = 'a'", "row_missing", 3),
+        ("DELETE FROM counter_events WHERE seq = 2", "log_gap", 3),
+        ("INSERT INTO counter_counters VALUES ('z', 1, 2)", "row_unknown", 2),
+    ],
+)
+def test_verify_names_the_event(database_url: str, make_room: Callable[[], Room], spoil: str, rule: str, seq: int) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            for name, amount in (("a", 1), ("b", 3), ("a", 5)):
+                await sequencer.submit(Add(name, amount), actor="K1")
+        store = Store(database_url)
+        with store.connect_writer() as connection:
+            with connection.begin():
+                connection.execute(text(spoil))
+            with connection.begin():
+                found = list(verify_room(make_room(), connection))
+        store.close()
+        named = [finding for finding in found if (finding.rule, finding.seq) == (rule, seq)]
+        assert named, found
+        assert named[0].event == "Added"
+
+    asyncio.run(run())
