@@ -1,0 +1,1 @@
+"""The web console: what the market looks like in a browser."""

@@ -1,0 +1,62 @@
+"""The written house: the glossary is a table that can be trusted, and the records have their four parts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house import ROOT
+
+RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s]+)")
+
+
+def glossary() -> list[list[tuple[str, str, str]]]:
+    """The terms of each section: English, Chinese, meaning."""
+    sections = (ROOT / "docs" / "glossary.md").read_text().split("\n## ")[1:]
+    tables = [[line for line in section.splitlines() if line.startswith("| ")][2:] for section in sections]
+    return [[_cells(line) for line in table] for table in tables]
+
+
+def _cells(line: str) -> tuple[str, str, str]:
+    english, chinese, meaning = (cell.strip() for cell in line.strip("|").split("|"))
+    return english, chinese, meaning
+
+
+def test_glossary_says_every_term_once_in_both_languages() -> None:
+    terms = [term for section in glossary() for term in section]
+    assert len(terms) >= 60
+    assert len({english for english, _, _ in terms}) == len(terms)
+    for english, chinese, meaning in terms:
+        assert CHINESE.search(chinese), english
+        assert meaning.endswith("."), english
+
+
+def test_glossary_sections_are_in_order() -> None:
+    for section in glossary():
+        words = [english.lower() for english, _, _ in section]
+        assert words == sorted(words)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
+def test_decision_record_has_its_parts(record: Path) -> None:
+    text = record.read_text()
+    assert text.startswith(f"# {record.stem[:4]}. ")
+    parts = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert parts == ["Context", "Decision", "Consequences", "Alternatives"]
+
+
+def test_records_are_numbered_without_gaps() -> None:
+    assert [record.name[:4] for record in RECORDS] == [f"{number:04}" for number in range(1, len(RECORDS) + 1)]
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    targets = [match["target"] for match in LINK.finditer(page.read_text())]
+    files = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
+    assert [target for target in files if not (page.parent / target).exists()] == []
