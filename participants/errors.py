@@ -1,0 +1,128 @@
+"""What the register refuses.
+
+    Conflict
+    ├── UsccRegistered          409  the credit code is in the register already
+    ├── NotAwaitingApproval     409  only a registered company can be approved
+    ├── NotApproved             409  only an approved company can be suspended
+    ├── NotSuspended            409  only a suspended company can be reinstated
+    ├── CompanyIsSuspended      409  a suspended company changes nothing in the register
+    ├── SecretInUse             409  another key has this secret
+    └── KeyAlreadyRevoked       409
+    Refusal
+    ├── RolesExclude            422  operator and auditor stand alone
+    ├── FacilityNeedsRole       422  the company has no role for this kind of facility
+    ├── ScopeNotAllowed         422  the company's roles do not carry the scope
+    ├── ServiceKeyByCommandLine 422  service keys come from the command line alone
+    ├── FacilitiesFull          422
+    └── KeysFull                422
+
+A field that breaks a rule of its shape is a `kernel.errors.InvalidInput`; an id that names nothing is a `NotFound`.
+"""
+
+from __future__ import annotations
+
+from kernel.errors import Conflict, Refusal
+
+
+class UsccRegistered(Conflict):
+    """A credit code registers once, whatever became of the company."""
+
+    code = "uscc_registered"
+    en = "The unified social credit code {uscc} is registered already."
+    zh = "统一社会信用代码 {uscc} 已登记。"
+
+
+class NotAwaitingApproval(Conflict):
+    """Only a company in the state registered can be approved."""
+
+    code = "not_awaiting_approval"
+    en = "{participant_id} is {state}: only a registered company can be approved."
+    zh = "{participant_id} 的状态为 {state}：只有已登记待批准的企业可以批准。"
+
+
+class NotApproved(Conflict):
+    """Only a company in the state approved can be suspended."""
+
+    code = "not_approved"
+    en = "{participant_id} is {state}: only an approved company can be suspended."
+    zh = "{participant_id} 的状态为 {state}：只有已批准的企业可以暂停。"
+
+
+class NotSuspended(Conflict):
+    """Only a company in the state suspended can be reinstated."""
+
+    code = "not_suspended"
+    en = "{participant_id} is {state}: only a suspended company can be reinstated."
+    zh = "{participant_id} 的状态为 {state}：只有已暂停的企业可以恢复。"
+
+
+class CompanyIsSuspended(Conflict):
+    """Facilities and keys wait until the company is reinstated; revoking a key is always possible."""
+
+    code = "company_suspended"
+    en = "{participant_id} is suspended: reinstate it first."
+    zh = "{participant_id} 已暂停：请先恢复。"
+
+
+class SecretInUse(Conflict):
+    """Two keys with one secret could not be told apart."""
+
+    code = "secret_in_use"
+    en = "Another key has this secret: make a new one."
+    zh = "已有密钥使用该密文：请重新生成。"
+
+
+class KeyAlreadyRevoked(Conflict):
+    """A key is revoked once and for ever."""
+
+    code = "key_already_revoked"
+    en = "The key {key_id} was revoked before."
+    zh = "密钥 {key_id} 此前已吊销。"
+
+
+class RolesExclude(Refusal):
+    """Who runs or audits the market does not trade in it."""
+
+    code = "roles_exclude"
+    en = "The role {role} stands alone: it excludes every other role."
+    zh = "角色 {role} 须单独登记，不得兼任其他角色。"
+
+
+class FacilityNeedsRole(Refusal):
+    """A facility belongs to the role that works there."""
+
+    code = "facility_needs_role"
+    en = "A {kind} belongs to a company with the role {role}, which {participant_id} does not have."
+    zh = "{kind} 类设施要求企业具有角色 {role}，而 {participant_id} 没有。"
+
+
+class ScopeNotAllowed(Refusal):
+    """A key carries what its company's roles allow."""
+
+    code = "scope_not_allowed"
+    en = "Keys of {participant_id} may not carry the scope {scope}; allowed are: {allowed}."
+    zh = "{participant_id} 的密钥不得具有权限 {scope}；允许的权限为：{allowed}。"
+
+
+class ServiceKeyByCommandLine(Refusal):
+    """A service key reads every log: only who can reach the machine itself may make one, for the operator."""
+
+    code = "service_key_by_command_line"
+    en = "Keys with the scope service are issued to the operator by the command line only."
+    zh = "具有 service 权限的密钥只能由命令行签发给运营方。"
+
+
+class FacilitiesFull(Refusal):
+    """The register bounds what one company can make it hold."""
+
+    code = "facilities_full"
+    en = "{participant_id} has {limit} facilities, the most a company may have."
+    zh = "{participant_id} 已有 {limit} 处设施，达到上限。"
+
+
+class KeysFull(Refusal):
+    """The register bounds the keys in use, so that they can be reviewed."""
+
+    code = "keys_full"
+    en = "{participant_id} has {limit} keys in use, the most a company may have: revoke one first."
+    zh = "{participant_id} 已有 {limit} 个有效密钥，达到上限：请先吊销一个。"

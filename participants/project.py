@@ -1,0 +1,15 @@
+"""From the register's state to its rows."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kernel.room import Projected, table_of
+from participants.model import COMPANIES, FACILITIES, KEYS
+from participants.tables import ApiKeyRow, CompanyRow, FacilityRow
+
+PROJECTIONS = {
+    COMPANIES: Projected(table_of(CompanyRow), msgspec.structs.astuple),
+    FACILITIES: Projected(table_of(FacilityRow), msgspec.structs.astuple),
+    KEYS: Projected(table_of(ApiKeyRow), msgspec.structs.astuple),
+}
