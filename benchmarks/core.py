@@ -1,0 +1,160 @@
+"""How many commands a second of CPU the exchange's core takes, alone and beside other Python cores.
+
+    python -m benchmarks.core [--quick] [--json] [--shape near|deep] [--rounds N]
+
+Runs the flow of `benchmarks.flow` through `ExchangeMachine`: roles, trading limits, self-trade check, events and
+changed rows included, store and network not. Every core must end with the flow's known outcome before its rate counts.
+Rivals from PyPI are measured in the same run where they can be imported: LightMatchingEngine, pyorderbook. Only ratios
+within one run mean something; rates differ from machine to machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib.util
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+from benchmarks.cores import OTHER_CORES
+from benchmarks.flow import KNOWN_COUNT, KNOWN_OUTCOMES, SHAPES, Outcome, Step, make_flow
+from exchange.commands import (
+    AdmitTrader,
+    CancelOrder,
+    GrantMoney,
+    ListProduct,
+    OpenMarket,
+    PlaceOrder,
+    SetCapacity,
+)
+from exchange.events import Traded
+from exchange.machine import ExchangeMachine
+from exchange.model import GRANTED_FEN_MAX, LOADS_MAX, PRICE_FEN_PER_KG_MAX
+from kernel.messages import Command
+
+QUICK_COUNT = 50_000
+ROUNDS = 5
+#: What one commit of the service takes at most: the changed rows are forgotten as often as there.
+BATCH_COMMANDS = 1_000
+PAIRS = 64  # of buyers and sellers: no order meets one of its own participant
+PRODUCT = "EXW-TAIYUAN-TUBE20-20260106A"
+WINDOW_START, WINDOW_END = 1_767_650_400_000_000, 1_767_679_200_000_000
+AT = 1_767_600_000_000_000
+
+
+def opening() -> list[Command]:
+    """A market with one product, and limits that no order of the flow exhausts."""
+    commands: list[Command] = [
+        ListProduct(
+            PRODUCT, "ex_works", "TAIYUAN", "", "TUBE20", "GB/T 37244", 350_000, 368_000, WINDOW_START, WINDOW_END,
+            1, PRICE_FEN_PER_KG_MAX, LOADS_MAX,
+        ),
+        OpenMarket("2026-01-05"),
+    ]  # fmt: skip
+    for pair in range(PAIRS):
+        commands += [
+            AdmitTrader(f"P{pair}", ("station",)),
+            GrantMoney(f"P{pair}", GRANTED_FEN_MAX, "opening"),
+            AdmitTrader(f"P{PAIRS + pair}", ("producer",)),
+            SetCapacity(f"P{PAIRS + pair}", "hydrogen", WINDOW_START, LOADS_MAX),
+        ]
+    return commands
+
+
+def participant(step: Step) -> str:
+    return f"P{step.number % PAIRS + (0 if step.buys else PAIRS)}"
+
+
+def rehearse(steps: Sequence[Step]) -> tuple[list[Command], Outcome, str]:
+    """The flow as the machine's commands, with what they lead to and the digest of the last state.
+
+    A cancel needs the number that the machine gave the order, so the flow is gone through once before it is timed.
+    """
+    machine, seq = ExchangeMachine(), 1
+    commands: list[Command] = []
+    for command in opening():
+        seq += len(machine.apply(command, AT, seq))
+    ids: dict[int, int] = {}
+    trades = volume = notional = 0
+    for step in steps:
+        command = (
+            PlaceOrder(
+                participant(step), f"C{step.number}", PRODUCT, "buy" if step.buys else "sell", step.price_ticks,
+                step.quantity,
+            )
+            if step.quantity
+            else CancelOrder(participant(step), ids[step.number])
+        )  # fmt: skip
+        commands.append(command)
+        events = machine.apply(command, AT, seq)
+        ids.setdefault(step.number, seq)
+        seq += len(events)
+        for event in events:
+            if isinstance(event, Traded):
+                trades, volume = trades + 1, volume + event.loads
+                notional += event.loads * event.price_fen_per_kg
+        machine.changes.clear()
+    machine.check()
+    return commands, Outcome(trades, volume, notional, len(machine.state.orders)), machine.digest()
+
+
+def run_core(commands: Sequence[Command], digest: str) -> float:
+    """CPU seconds of the whole flow on a fresh machine, which must reach the same state."""
+    machine, seq = ExchangeMachine(), 1
+    for command in opening():
+        seq += len(machine.apply(command, AT, seq))
+    machine.changes.clear()
+    apply = machine.apply
+    start = time.process_time()
+    for first in range(0, len(commands), BATCH_COMMANDS):
+        for command in commands[first : first + BATCH_COMMANDS]:
+            seq += len(apply(command, AT, seq))
+        machine.changes.clear()
+    seconds = time.process_time() - start
+    assert machine.digest() == digest, "the timed run ended in another state"
+    return seconds
+
+
+def measure(shape: str, count: int, rounds: int) -> dict[str, object]:
+    """The median rates of one shape, ours first."""
+    steps, expected = make_flow(shape, count)
+    assert count != KNOWN_COUNT or expected == KNOWN_OUTCOMES[shape], "the flow itself is not the known one"
+    commands, outcome, digest = rehearse(steps)
+    assert outcome == expected, f"the core made {outcome} of the flow, not {expected}"
+    cores: dict[str, Callable[[], float]] = {"h2market": functools.partial(run_core, commands, digest)}
+    for name, (module, run) in OTHER_CORES.items():
+        if importlib.util.find_spec(module) is not None:
+            cores[name] = functools.partial(run, steps, expected)
+    seconds: dict[str, list[float]] = {name: [] for name in cores}
+    for _ in range(rounds):
+        for name, run_once in cores.items():
+            seconds[name].append(run_once())
+    rates = {name: round(count / statistics.median(times)) for name, times in seconds.items()}
+    return {"shape": shape, "commands": count, "rounds": rounds, "outcome": expected._asdict(), "commands_per_s": rates}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.core", description="Measures the exchange's core.")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_COUNT} commands, once")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--shape", choices=sorted(SHAPES), action="append", help="near, deep or both (default near)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="the median of so many runs counts")
+    options = parser.parse_args()
+    count, rounds = (QUICK_COUNT, 1) if options.quick else (KNOWN_COUNT, options.rounds)
+    results = [measure(shape, count, rounds) for shape in options.shape or ["near"]]
+    if options.json:
+        print(json.dumps({"python": platform.python_version(), "results": results}, indent=2))
+        return
+    for result in results:
+        print(f"{result['shape']}: {count:,} commands, median of {rounds}; commands per second of CPU")
+        rates = result["commands_per_s"]
+        assert isinstance(rates, dict)
+        for name, rate in rates.items():
+            print(f"  {name:<22}{rate:>12,}  {rates['h2market'] / rate:>6.1f} x")
+
+
+if __name__ == "__main__":
+    main()

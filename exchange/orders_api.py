@@ -1,0 +1,274 @@
+"""The order routes: plain ASGI, because an order's way through a framework costs more than its way through the book.
+
+    POST   /v1/orders          place one order
+    POST   /v1/orders/batch    place up to 100, each for itself
+    PATCH  /v1/orders/O123     amend
+    DELETE /v1/orders/O123     cancel
+
+On the two that place, the idempotency key is the client order id: unique for ever for each participant. A repeat gives the
+first answer; a repeat with another order is refused. The answer is a function of the events that the order made, so it is
+the same whenever it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+from pydantic import Field, TypeAdapter, ValidationError
+from starlette.routing import BaseRoute, Match
+
+from exchange import events as e
+from exchange.commands import AmendOrder, CancelOrder, PlaceOrder
+from exchange.errors import order_refusal
+from exchange.model import LOADS_MAX
+from exchange.service import ExchangeService
+from kernel.clock import to_text
+from kernel.edge import Body, PriceIn
+from kernel.errors import H2MarketError, InvalidInput, KeyReused, MethodNotAllowed, UnsupportedMedia
+from kernel.http import ASGIScope, Call, Receive, Send, call_of, from_validation, problem, problem_response
+from kernel.ids import number_of
+from kernel.quantity import format_decimal, format_price
+from kernel.sequencer import Envelope, Key, Outcome, Result
+
+BATCH_ORDERS_MAX = 100
+_JSON = [(b"content-type", b"application/json")]
+
+
+
+class NewOrder(Body):
+    """A limit order for whole loads."""
+
+    client_order_id: str = Field(pattern=r"^[A-Za-z0-9._:/-]{1,64}$", description="Your own id for the order: unique for ever, a repeat gives the first answer.")
+    product_id: str = Field(pattern=r"^[A-Z0-9-]{1,80}$")
+    side: Literal["buy", "sell"]
+    price: PriceIn
+    loads: int = Field(ge=1, le=LOADS_MAX)
+    time_in_force: Literal["gtc", "day", "ioc"] = "gtc"
+
+
+class OrderBatch(Body):
+    """Orders that are decided in their order, each for itself, in one commit."""
+
+    orders: list[NewOrder] = Field(min_length=1, max_length=BATCH_ORDERS_MAX)
+
+
+class Amendment(Body):
+    """A new price, a new total of loads (executed ones included), or both."""
+
+    price: PriceIn | None = None
+    loads: int | None = Field(default=None, ge=0, le=LOADS_MAX)
+
+
+class FillAnswer(msgspec.Struct, frozen=True):
+    """A trade that the request caused, at the resting order's price."""
+
+    trade_id: str
+    price: str
+    loads: int
+
+
+class OrderAnswer(msgspec.Struct, frozen=True):
+    """An order as it stands after the request."""
+
+    order_id: str
+    client_order_id: str
+    product_id: str
+    side: str
+    price: str
+    loads: int
+    time_in_force: str
+    status: str
+    executed_loads: int
+    open_loads: int
+    fills: tuple[FillAnswer, ...]
+    reason: str
+    at: str
+
+
+class ChangeAnswer(msgspec.Struct, frozen=True):
+    """What an amendment or a cancel did."""
+
+    order_id: str
+    status: str
+    price: str | None
+    loads: int | None
+    cancelled_loads: int
+    fills: tuple[FillAnswer, ...]
+    keeps_priority: bool | None
+    at: str
+
+
+_order = TypeAdapter(NewOrder)
+_batch = TypeAdapter(OrderBatch)
+_amendment = TypeAdapter(Amendment)
+_encode = msgspec.json.Encoder().encode
+
+
+def place_command(participant_id: str, order: NewOrder) -> PlaceOrder:
+    """The command of a request's order."""
+    return PlaceOrder(
+        participant_id, order.client_order_id, order.product_id, order.side, order.price, order.loads, order.time_in_force
+    )
+
+
+def order_key(command: PlaceOrder) -> Key:
+    """The idempotency key of an order: its client order id, for ever. The fingerprint covers all its terms."""
+    terms = "\n".join((command.product_id, command.side, str(command.price_fen_per_kg), str(command.loads), command.time_in_force))
+    return Key(orders_scope(command.participant_id), command.client_order_id, hashlib.sha256(terms.encode()).digest())
+
+
+def orders_scope(participant_id: str) -> str:
+    """The scope in which client order ids are unique."""
+    return f"{participant_id}/orders"
+
+
+def order_answer(outcome: Outcome) -> OrderAnswer:
+    """The answer to a new order. Raises the OrderRefused of a rejected one."""
+    placed = outcome.events[0]
+    if isinstance(placed, e.OrderRejected):
+        raise order_refusal(placed.reason, placed.field, placed.shortfall)
+    assert isinstance(placed, e.OrderPlaced)
+    fills = _fills(outcome.events)
+    executed = sum(fill.loads for fill in fills)
+    last = outcome.events[-1]
+    reason = last.reason if isinstance(last, e.OrderCancelled) else ""
+    open_loads = 0 if reason else placed.loads - executed
+    status = "cancelled" if reason else "filled" if not open_loads else "partially_filled" if executed else "new"
+    return OrderAnswer(
+        f"O{placed.order_id}", placed.client_order_id, placed.product_id, placed.side, format_price(placed.price_fen_per_kg), placed.loads,
+        placed.time_in_force, status, executed, open_loads, fills, reason, to_text(outcome.at),
+    )  # fmt: skip
+
+
+def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
+    """The answer to an amendment or a cancel."""
+    amended = next((event for event in outcome.events if isinstance(event, e.OrderAmended)), None)
+    cancelled = next((event for event in outcome.events if isinstance(event, e.OrderCancelled) and event.order_id == order_id), None)
+    return ChangeAnswer(
+        f"O{order_id}", "cancelled" if cancelled else "amended", format_price(amended.price_fen_per_kg) if amended else None,
+        amended.loads if amended else None, cancelled.loads if cancelled else 0, _fills(outcome.events),
+        amended.keeps_priority if amended else None, to_text(outcome.at),
+    )  # fmt: skip
+
+
+def _fills(events: Sequence[object]) -> tuple[FillAnswer, ...]:
+    return tuple(
+        FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads) for event in events if isinstance(event, e.Traded)
+    )
+
+
+class OrderRoutes(BaseRoute):
+    """One route for all order requests that change something; reads go through the framework."""
+
+    path = "/v1/orders"
+
+    def __init__(self, service: ExchangeService) -> None:
+        self._service = service
+        self._fixed: dict[tuple[str, str], Callable[[Call], Awaitable[tuple[int, bytes]]]] = {
+            ("POST", "/v1/orders"): self._place, ("POST", "/v1/orders/batch"): self._place_batch,
+        }  # fmt: skip
+
+    def matches(self, scope: Any) -> tuple[Match, Any]:
+        """Takes what changes orders and leaves the reads."""
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        method, path = scope["method"], scope["path"]
+        if method == "POST" and path in ("/v1/orders", "/v1/orders/batch"):
+            return Match.FULL, {"route": self}
+        if method in ("PATCH", "DELETE") and path.startswith("/v1/orders/") and path != "/v1/orders/batch":
+            return Match.FULL, {"route": self}
+        return Match.NONE, {}
+
+    async def handle(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        call = call_of(scope)
+        try:
+            status, body = await self._answer(scope, call)
+            headers = [*_JSON, (b"content-length", b"%d" % len(body))]
+        except H2MarketError as error:
+            status, headers, body = problem_response(error, call, scope["path"])
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: ASGIScope, call: Call) -> tuple[int, bytes]:
+        fixed = self._fixed.get((scope["method"], scope["path"]))
+        if fixed is not None:
+            call.require("trade")
+            _check_media(scope)
+            return await fixed(call)
+        call.require("trade")
+        order_id = number_of(scope["path"].removeprefix("/v1/orders/"), "O", "order")
+        if scope["method"] == "DELETE":
+            return await self._cancel(call, order_id)
+        if scope["method"] == "PATCH":
+            _check_media(scope)
+            return await self._amend(call, order_id)
+        raise MethodNotAllowed(field="method", method=scope["method"])
+
+    async def _place(self, call: Call) -> tuple[int, bytes]:
+        assert call.principal is not None
+        order = _parse(_order, call.body)
+        if call.idempotency_key is not None and call.idempotency_key != order.client_order_id:
+            raise InvalidInput(
+                "Idempotency-Key", "client_order_id", "On this route the client_order_id is the idempotency key: leave the header out or make it equal.",
+                "在此路径上 client_order_id 即为幂等键：请省略该请求头或使二者一致。",
+            )  # fmt: skip
+        command = place_command(call.principal.participant_id, order)
+        try:
+            outcome = await self._service.sequencer.submit(command, actor=call.principal.key_id, key=order_key(command))
+        except KeyReused as error:
+            raise KeyReused(field="client_order_id", key=order.client_order_id) from error
+        return 201, _encode(order_answer(outcome))
+
+    async def _place_batch(self, call: Call) -> tuple[int, bytes]:
+        assert call.principal is not None
+        commands = [place_command(call.principal.participant_id, order) for order in _parse(_batch, call.body).orders]
+        envelopes = [Envelope(command, call.principal.key_id, order_key(command)) for command in commands]
+        results = await self._service.sequencer.submit_many(envelopes)
+        entries = [_entry(call, command, result, index) for index, (command, result) in enumerate(zip(commands, results, strict=True))]
+        return 200, _encode({"results": entries})
+
+    async def _amend(self, call: Call, order_id: int) -> tuple[int, bytes]:
+        assert call.principal is not None
+        amendment = _parse(_amendment, call.body)
+        if amendment.price is None and amendment.loads is None:
+            raise InvalidInput("body", "empty", "Give a new price, a new total of loads, or both.", "请提供新的价格、新的总车数，或两者。")
+        command = AmendOrder(call.principal.participant_id, order_id, amendment.price, amendment.loads)
+        outcome = await self._service.execute(call, command, f"PATCH /v1/orders/O{order_id}")
+        return 200, _encode(change_answer(outcome, order_id))
+
+    async def _cancel(self, call: Call, order_id: int) -> tuple[int, bytes]:
+        assert call.principal is not None
+        command = CancelOrder(call.principal.participant_id, order_id)
+        outcome = await self._service.execute(call, command, f"DELETE /v1/orders/O{order_id}")
+        return 200, _encode(change_answer(outcome, order_id))
+
+
+def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[str, Any]:
+    try:
+        if isinstance(result, H2MarketError):
+            raise result
+        return {"client_order_id": command.client_order_id, "status": 201, "order": order_answer(result), "problem": None}
+    except H2MarketError as error:
+        if error.field is not None:
+            error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
+        details = problem(error, call.request_id, call.language, "/v1/orders/batch")
+        return {"client_order_id": command.client_order_id, "status": error.status, "order": None, "problem": details}
+
+
+def _parse(adapter: TypeAdapter[Any], body: bytes) -> Any:
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        raise from_validation(error.errors(include_url=False)) from error
+
+
+def _check_media(scope: ASGIScope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            if value.split(b";")[0].strip().lower() != b"application/json":
+                raise UnsupportedMedia(field="Content-Type", accepted="application/json")
+            return
