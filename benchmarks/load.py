@@ -93,7 +93,9 @@ async def run(port: int, makers: list[Callable[[], bytes]], seconds: float, want
         def bounded(make: Callable[[], bytes] = make) -> bytes | None:
             return make() if time.perf_counter() < until else None
 
-        await loop.create_connection(lambda done=done, bounded=bounded: _Connection(load, bounded, done, wanted), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(
+            lambda done=done, bounded=bounded: _Connection(load, bounded, done, wanted), "127.0.0.1", port
+        )  # type: ignore[misc]
     await asyncio.wait(ends, timeout=seconds + 10)
     load.seconds = time.perf_counter() - started
     return load
@@ -102,5 +104,7 @@ async def run(port: int, makers: list[Callable[[], bytes]], seconds: float, want
 def request(method: str, path: str, body: bytes, key: str = "") -> bytes:
     """The bytes of a request."""
     authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-    return (f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Content-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body

@@ -81,7 +81,9 @@ class Market:
     """The platform with companies that may trade, and an endless flow of their orders around one price."""
 
     def __init__(self, port: int, operator_key: str, service_key: str) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {operator_key}"}, trust_env=False)
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {operator_key}"}, trust_env=False
+        )
         self._service = {"Authorization": f"Bearer {service_key}"}
         self.port = port
         self.keys: dict[str, list[str]] = {"buy": [], "sell": []}
@@ -102,7 +104,9 @@ class Market:
                 "roles": ["station" if side == "buy" else "producer"],
             })).json()["participant_id"]  # fmt: skip
             _done(client.post(f"/v1/participants/{company}/approval"))
-            key = _done(client.post("/v1/keys", json={"participant_id": company, "scopes": ["trade", "read"], "label": "bench"})).json()["secret"]
+            key = _done(
+                client.post("/v1/keys", json={"participant_id": company, "scopes": ["trade", "read"], "label": "bench"})
+            ).json()["secret"]
             self.keys[side].append(key)
             if side == "buy":
                 self._command("GrantMoney", {"participant_id": company, "amount_fen": 10**16, "reference": "bench"})
@@ -154,12 +158,21 @@ class Market:
 
 def _done(response: httpx.Response) -> httpx.Response:
     if response.status_code >= 400:
-        raise RuntimeError(f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:500]}")
+        raise RuntimeError(
+            f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:500]}"
+        )
     return response
 
 
 def _rival(number: int) -> bytes:
-    body = {"client_order_id": f"b{number}", "product_id": PRODUCT, "side": "buy", "price": "20.00", "loads": 1, "time_in_force": "gtc"}
+    body = {
+        "client_order_id": f"b{number}",
+        "product_id": PRODUCT,
+        "side": "buy",
+        "price": "20.00",
+        "loads": 1,
+        "time_in_force": "gtc",
+    }
     return load.request("POST", "/v1/orders", json.dumps(body).encode())
 
 
@@ -170,13 +183,27 @@ def measure(quick: bool) -> dict[str, Any]:
     service_key = secrets.token_hex(24)
     with tempfile.TemporaryDirectory(prefix="h2market-bench-") as folder:
         url = f"sqlite:///{Path(folder) / 'h2market.db'}"
-        key = asyncio.run(create_key(Settings(database_url=url), None, ("operate", "read", "audit"), "bench", credit_code(8_999), ("Bench", "测试"), secrets.token_bytes))
+        key = asyncio.run(
+            create_key(
+                Settings(database_url=url),
+                None,
+                ("operate", "read", "audit"),
+                "bench",
+                credit_code(8_999),
+                ("Bench", "测试"),
+                secrets.token_bytes,
+            )
+        )
         environment = {"DATABASE_URL": url, "H2MARKET_SERVICE_KEY": service_key, "H2MARKET_REQUESTS_PER_10S": "100000000",
                        "H2MARKET_ANONYMOUS_REQUESTS_PER_10S": "100000000", "H2MARKET_LOG_LEVEL": "WARNING"}  # fmt: skip
         with (
             server(["benchmarks.rivals", "noop", str(ports["noop"])], ports["noop"]),
             server(["benchmarks.rivals", "naive", str(ports["naive"]), f"{folder}/naive.db"], ports["naive"]),
-            server(["h2market", "serve", "--port", str(ports["ours"]), "--simulated-clock", NOW], ports["ours"], environment),
+            server(
+                ["h2market", "serve", "--port", str(ports["ours"]), "--simulated-clock", NOW],
+                ports["ours"],
+                environment,
+            ),
         ):
             market = Market(ports["ours"], key.secret, service_key)
             market.open()
@@ -189,14 +216,18 @@ def _rounds(market: Market, ports: dict[str, int], rounds: int, seconds: float) 
         "noop": lambda: asyncio.run(load.run(ports["noop"], [lambda: _rival(next(numbers))] * CONNECTIONS, seconds)),
         "naive": lambda: asyncio.run(load.run(ports["naive"], [lambda: _rival(next(numbers))] * CONNECTIONS, seconds)),
         "single": lambda: asyncio.run(load.run(ports["ours"], [market.single(i) for i in range(CONNECTIONS)], seconds)),
-        "batch": lambda: asyncio.run(load.run(ports["ours"], [market.batch(i) for i in range(CONNECTIONS // 4)], seconds, b"200")),
+        "batch": lambda: asyncio.run(
+            load.run(ports["ours"], [market.batch(i) for i in range(CONNECTIONS // 4)], seconds, b"200")
+        ),
     }
     found: dict[str, list[load.Load]] = {name: [] for name in plans}
     for _ in range(rounds):
         for name, plan in plans.items():
             one = plan()
             if one.failed:
-                raise RuntimeError(f"{name}: {one.failed} of {one.failed + one.answered} requests failed: {one.first_failure}")
+                raise RuntimeError(
+                    f"{name}: {one.failed} of {one.failed + one.answered} requests failed: {one.first_failure}"
+                )
             found[name].append(one)
     return _summary(found)
 
@@ -208,7 +239,8 @@ def _summary(found: dict[str, list[load.Load]]) -> dict[str, Any]:
         "ratio_noop": round(rates["single"] / rates["noop"], 2),
         "ratio_naive": round(rates["single"] / rates["naive"], 2),
         "ratio_batch_noop": round(orders_s["batch"] / rates["noop"], 2),
-        "orders": sum(one.answered for one in found["single"]) + BATCH_ORDERS * sum(one.answered for one in found["batch"]),
+        "orders": sum(one.answered for one in found["single"])
+        + BATCH_ORDERS * sum(one.answered for one in found["batch"]),
     }
     for name, runs in found.items():
         result[name] = {

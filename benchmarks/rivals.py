@@ -1,7 +1,7 @@
 """What the order route is measured against, each a server of its own.
 
-    noop    FastAPI, a pydantic body, does nothing
-    naive   FastAPI, one SQLModel insert and commit a request: what one would write first
+noop    FastAPI, a pydantic body, does nothing
+naive   FastAPI, one SQLModel insert and commit a request: what one would write first
 """
 
 from __future__ import annotations
@@ -71,4 +71,10 @@ def naive(database: str) -> FastAPI:
 
 if __name__ == "__main__":
     kind, port, *rest = sys.argv[1:]
-    uvicorn.run(noop() if kind == "noop" else naive(rest[0]), host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
+    uvicorn.run(
+        noop() if kind == "noop" else naive(rest[0]),
+        host="127.0.0.1",
+        port=int(port),
+        log_level="warning",
+        access_log=False,
+    )

@@ -3,52 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
-from pydantic import Field
-from pydantic.json_schema import models_json_schema
 from sqlmodel import Session, col, or_, select
 
 from exchange import commands
+from exchange.answers import (
+    BookAnswer,
+    CapacityAnswer,
+    LevelAnswer,
+    LimitsAnswer,
+    MarketAnswer,
+    NewCapacity,
+    NewCapacityAnswer,
+    NewProduct,
+    OrderView,
+    OwnTrade,
+    ProductAnswer,
+    PublicTrade,
+)
 from exchange.errors import ProductNotFound
 from exchange.model import (
-    LOADS_MAX,
-    MASS_G_MAX,
-    PRICE_FEN_PER_KG_MAX,
-    Commodity,
-    OrderStatus,
     ProductKind,
     ProductStatus,
     Side,
-    TimeInForce,
 )
-from exchange.orders_api import (
-    BATCH_ORDERS_MAX,
-    Amendment,
-    ChangeAnswer,
-    NewOrder,
-    OrderAnswer,
-    OrderBatch,
-    OrderRoutes,
-    orders_scope,
-)
+from exchange.orders_api import OrderRoutes, orders_scope
+from exchange.orders_openapi import openapi_paths, openapi_schemas
 from exchange.service import LEVELS_MAX, ExchangeService
 from exchange.tables import CapacityRow, MarketRow, MoneyRow, OrderRow, ProductRow, TradeRow
 from kernel.edge import (
     PAGE_DEFAULT,
     PAGE_MAX,
-    Answer,
-    Body,
-    MassIn,
-    MassOut,
-    MoneyOut,
     Page,
-    PriceIn,
-    PriceOut,
-    TimeIn,
-    TimeOut,
 )
 from kernel.errors import NotFound
 from kernel.http import KEY_PATTERN, Call
@@ -61,163 +49,35 @@ from kernel.tables import IdempotencyRow
 ProductId = Annotated[str, Path(pattern=r"^[A-Z0-9-]{1,80}$", examples=["EXW-QINGXU-TUBE20-20260303A"])]
 OrderId = Annotated[str, Path(pattern=r"^O[1-9][0-9]{0,17}$", examples=["O12"])]
 Cursor = Annotated[str | None, Query(max_length=200)]
+ClientOrderId = Annotated[
+    str | None, Query(max_length=64, description="Finds the order that was sent under this id, whatever became of it.")
+]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=KEY_PATTERN, description="Sent twice, the request takes effect once.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", pattern=KEY_PATTERN, description="Sent twice, the request takes effect once."),
+]
 Caller = Annotated[Call, Depends(caller)]
 
 _OPEN = ("new", "partially_filled")
 
 
-class NewProduct(Body):
-    """The terms of a product: hydrogen or haulage in whole loads of one container class for one delivery window."""
-
-    product_id: str = Field(pattern=r"^[A-Z0-9-]{1,80}$", examples=["EXW-QINGXU-TUBE20-20260303A"])
-    kind: ProductKind
-    hub: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,23}$")
-    destination_hub: str = Field(default="", pattern=r"^([A-Z][A-Z0-9]{1,23})?$", description="Haulage only.")
-    container_class: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,23}$", examples=["TUBE20"])
-    grade: str = Field(min_length=1, max_length=80, pattern=r"^[ -~]+$", examples=["GB/T 37244-2018"])
-    nominal_mass: MassIn = Field(le=MASS_G_MAX)
-    maximum_mass: MassIn = Field(le=MASS_G_MAX)
-    window_start: TimeIn
-    window_end: TimeIn
-    price_tick: PriceIn = Field(le=PRICE_FEN_PER_KG_MAX)
-    price_max: PriceIn = Field(le=PRICE_FEN_PER_KG_MAX)
-    loads_max: int = Field(ge=1, le=LOADS_MAX)
-
-
-class ProductAnswer(Answer):
-    """A product and whether it can be traded."""
-
-    product_id: str
-    kind: ProductKind
-    hub: str
-    destination_hub: str
-    container_class: str
-    grade: str
-    nominal_mass: MassOut
-    maximum_mass: MassOut
-    window_start: TimeOut
-    window_end: TimeOut
-    price_tick: PriceOut
-    price_max: PriceOut
-    loads_max: int
-    status: ProductStatus
-
-
-class LevelAnswer(Answer):
-    """Open loads at one price."""
-
-    price: PriceOut
-    loads: int
-    orders: int
-
-
-class BookAnswer(Answer):
-    """The best levels of a book, best first, after the exchange's event ``seq``."""
-
-    product_id: str
-    seq: int
-    bids: list[LevelAnswer]
-    asks: list[LevelAnswer]
-
-
-class PublicTrade(Answer):
-    """A trade without its parties."""
-
-    trade_id: str
-    product_id: str
-    price: PriceOut
-    loads: int
-    taker_side: Side
-    at: TimeOut
-
-
-class OwnTrade(PublicTrade):
-    """A trade as its parties see it; the counterparty is the other side of the delivery."""
-
-    side: Side
-    order_id: str
-    buyer_id: str
-    seller_id: str
-
-
-class OrderView(Answer):
-    """An order as it stands now."""
-
-    order_id: str
-    client_order_id: str
-    product_id: str
-    participant_id: str
-    side: Side
-    price: PriceOut
-    loads: int
-    time_in_force: TimeInForce
-    status: OrderStatus
-    executed_loads: int
-    open_loads: int
-    average_price: PriceOut | None
-    reason: str
-    placed_at: TimeOut
-    updated_at: TimeOut
-
-
-class NewCapacity(Body):
-    """The loads the caller's company can provide in a window, in total."""
-
-    commodity: Commodity
-    window_start: TimeIn
-    loads: int = Field(ge=0, le=LOADS_MAX)
-
-
-class NewCapacityAnswer(Answer):
-    """The capacity as it was declared."""
-
-    commodity: Commodity
-    window_start: TimeOut
-    loads: int
-
-
-class CapacityAnswer(Answer):
-    """A declared capacity and what is left of it."""
-
-    commodity: Commodity
-    window_start: TimeOut
-    loads: int
-    reserved_loads: int
-    consumed_loads: int
-    free_loads: int
-
-
-class LimitsAnswer(Answer):
-    """What the caller's company may still order for."""
-
-    participant_id: str
-    granted: MoneyOut
-    reserved: MoneyOut
-    committed: MoneyOut
-    free: MoneyOut
-    capacities: list[CapacityAnswer]
-
-
-class MarketAnswer(Answer):
-    """Whether orders are taken."""
-
-    is_open: bool
-    day: str
-    now: TimeOut
-
-
 def _product(row: ProductRow) -> ProductAnswer:
     return ProductAnswer.model_validate({
-        **row.model_dump(), "product_id": row.id, "nominal_mass": row.nominal_mass_g, "maximum_mass": row.maximum_mass_g,
-        "price_tick": row.price_tick_fen, "price_max": row.price_max_fen,
+        **row.model_dump(), "product_id": row.id, "nominal_mass": row.nominal_mass_g,
+        "maximum_mass": row.maximum_mass_g, "price_tick": row.price_tick_fen, "price_max": row.price_max_fen,
     })  # fmt: skip
 
 
 def _public_trade(row: TradeRow) -> PublicTrade:
-    return PublicTrade(trade_id=f"T{row.id}", product_id=row.product_id, price=row.price_fen_per_kg, loads=row.loads,
-                       taker_side=_side(row.taker_side), at=row.traded_at)
+    return PublicTrade(
+        trade_id=f"T{row.id}",
+        product_id=row.product_id,
+        price=row.price_fen_per_kg,
+        loads=row.loads,
+        taker_side=_side(row.taker_side),
+        at=row.traded_at,
+    )
 
 
 def _side(text: str) -> Side:
@@ -227,7 +87,13 @@ def _side(text: str) -> Side:
 def _own_trade(row: TradeRow, participant_id: str) -> OwnTrade:
     side: Side = "buy" if row.buyer_id == participant_id else "sell"
     order_id = row.buy_order_id if side == "buy" else row.sell_order_id
-    return OwnTrade(**_public_trade(row).__dict__, side=side, order_id=f"O{order_id}", buyer_id=row.buyer_id, seller_id=row.seller_id)
+    return OwnTrade(
+        **_public_trade(row).__dict__,
+        side=side,
+        order_id=f"O{order_id}",
+        buyer_id=row.buyer_id,
+        seller_id=row.seller_id,
+    )
 
 
 def _order(row: OrderRow) -> OrderView:
@@ -239,7 +105,9 @@ def _order(row: OrderRow) -> OrderView:
 
 
 def _capacity(row: CapacityRow) -> CapacityAnswer:
-    return CapacityAnswer.model_validate({**row.model_dump(), "free_loads": row.loads - row.reserved_loads - row.consumed_loads})
+    return CapacityAnswer.model_validate(
+        {**row.model_dump(), "free_loads": row.loads - row.reserved_loads - row.consumed_loads}
+    )
 
 
 def mount(app: FastAPI, service: ExchangeService) -> None:
@@ -260,12 +128,18 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         row = session.get(MarketRow, "market")
         return MarketAnswer(is_open=bool(row and row.is_open), day=row.day if row else "", now=service.clock.now_us())
 
-    @routes.post("/v1/products", status_code=201, responses=problems(401, 403, 409, 413, 422, 429, 503), operation_id="listProduct")
+    @routes.post(
+        "/v1/products",
+        status_code=201,
+        responses=problems(401, 403, 409, 413, 422, 429, 503),
+        operation_id="listProduct",
+    )
     async def list_product(body: NewProduct, call: Caller, idempotency_key: IdempotencyKey = None) -> ProductAnswer:
         """Opens trading in a product; the same terms again change nothing. Scope: operate."""
         call.require("operate")
         command = commands.ListProduct(
-            body.product_id, body.kind, body.hub, body.destination_hub, body.container_class, body.grade, body.nominal_mass, body.maximum_mass,
+            body.product_id, body.kind, body.hub, body.destination_hub, body.container_class, body.grade,
+            body.nominal_mass, body.maximum_mass,
             body.window_start, body.window_end, body.price_tick, body.price_max, body.loads_max,
         )  # fmt: skip
         await service.execute(call, command, "POST /v1/products")
@@ -273,8 +147,9 @@ def _market_routes(service: ExchangeService) -> APIRouter:
 
     @routes.get("/v1/products", responses=problems(401, 403, 422, 429), operation_id="listProducts")
     def products(
-        call: Caller, session: Reads, kind: ProductKind | None = None, hub: Annotated[str | None, Query(max_length=24)] = None,
-        status: ProductStatus | None = None, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT,
+        call: Caller, session: Reads, kind: ProductKind | None = None,
+        hub: Annotated[str | None, Query(max_length=24)] = None, status: ProductStatus | None = None,
+        cursor: Cursor = None, limit: Limit = PAGE_DEFAULT,
     ) -> Page[ProductAnswer]:  # fmt: skip
         """Products by their id. Scope: read."""
         call.require("read")
@@ -282,7 +157,9 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         for column, wanted in ((ProductRow.kind, kind), (ProductRow.hub, hub), (ProductRow.status, status)):
             if wanted is not None:
                 query = query.where(column == wanted)
-        return fetch_page(session, query, col(ProductRow.id), cursor, limit, _product, numeric=False, newest_first=False)
+        return fetch_page(
+            session, query, col(ProductRow.id), cursor, limit, _product, numeric=False, newest_first=False
+        )
 
     @routes.get("/v1/products/{product_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getProduct")
     def product(product_id: ProductId, call: Caller, session: Reads) -> ProductAnswer:
@@ -293,16 +170,27 @@ def _market_routes(service: ExchangeService) -> APIRouter:
             raise ProductNotFound(field="product_id", product_id=product_id)
         return _product(row)
 
-    @routes.get("/v1/products/{product_id}/book", responses=problems(401, 403, 404, 422, 429, 503), operation_id="getBook")
-    async def book(product_id: ProductId, call: Caller, levels: Annotated[int, Query(ge=1, le=LEVELS_MAX)] = 10) -> BookAnswer:
+    @routes.get(
+        "/v1/products/{product_id}/book", responses=problems(401, 403, 404, 422, 429, 503), operation_id="getBook"
+    )
+    async def book(
+        product_id: ProductId, call: Caller, levels: Annotated[int, Query(ge=1, le=LEVELS_MAX)] = 10
+    ) -> BookAnswer:
         """The best levels of a product's book. Scope: read."""
         call.require("read")
         depth = await service.depth(product_id, levels)
-        bids, asks = ([LevelAnswer(price=price, loads=loads, orders=orders) for price, loads, orders in side] for side in (depth.bids, depth.asks))
+        bids, asks = (
+            [LevelAnswer(price=price, loads=loads, orders=orders) for price, loads, orders in side]
+            for side in (depth.bids, depth.asks)
+        )
         return BookAnswer(product_id=product_id, seq=depth.seq, bids=bids, asks=asks)
 
-    @routes.get("/v1/products/{product_id}/trades", responses=problems(401, 403, 404, 422, 429), operation_id="listPublicTrades")
-    def public_trades(product_id: ProductId, call: Caller, session: Reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> Page[PublicTrade]:
+    @routes.get(
+        "/v1/products/{product_id}/trades", responses=problems(401, 403, 404, 422, 429), operation_id="listPublicTrades"
+    )
+    def public_trades(
+        product_id: ProductId, call: Caller, session: Reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+    ) -> Page[PublicTrade]:
         """The trades of a product without their parties, newest first. Scope: read."""
         call.require("read")
         if session.get(ProductRow, product_id) is None:
@@ -321,7 +209,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
     def orders(
         call: Caller, session: Reads, status: Annotated[Literal["open", "done"] | None, Query()] = None,
         product_id: Annotated[str | None, Query(max_length=80)] = None,
-        client_order_id: Annotated[str | None, Query(max_length=64, description="Finds the order that was sent under this id, whatever became of the answer.")] = None,
+        client_order_id: ClientOrderId = None,
         cursor: Cursor = None, limit: Limit = PAGE_DEFAULT,
     ) -> Page[OrderView]:  # fmt: skip
         """The caller's orders, newest first; every order for the operator and auditors. Scope: read."""
@@ -348,8 +236,13 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         return _order(row)
 
     @routes.get("/v1/trades", responses=problems(401, 403, 422, 429), operation_id="listOwnTrades")
-    def trades(call: Caller, session: Reads, product_id: Annotated[str | None, Query(max_length=80)] = None, cursor: Cursor = None,
-               limit: Limit = PAGE_DEFAULT) -> Page[OwnTrade]:
+    def trades(
+        call: Caller,
+        session: Reads,
+        product_id: Annotated[str | None, Query(max_length=80)] = None,
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
+    ) -> Page[OwnTrade]:
         """The caller's trades, newest first; every trade for the operator and auditors. Scope: read."""
         principal = call.require("read")
         query = select(TradeRow)
@@ -358,11 +251,16 @@ def _own_routes(service: ExchangeService) -> APIRouter:
             query = query.where(or_(TradeRow.buyer_id == own, TradeRow.seller_id == own))
         if product_id is not None:
             query = query.where(TradeRow.product_id == product_id)
-        return fetch_page(session, query, col(TradeRow.id), cursor, limit, lambda row: _own_trade(row, principal.participant_id))
+        return fetch_page(
+            session, query, col(TradeRow.id), cursor, limit, lambda row: _own_trade(row, principal.participant_id)
+        )
 
-    @routes.put("/v1/capacities", responses=problems(401, 403, 404, 409, 413, 422, 429, 503), operation_id="setCapacity")
+    @routes.put(
+        "/v1/capacities", responses=problems(401, 403, 404, 409, 413, 422, 429, 503), operation_id="setCapacity"
+    )
     async def set_capacity(body: NewCapacity, call: Caller) -> NewCapacityAnswer:
-        """Declares the loads of the caller's company for a window; never below what is reserved or traded. Scope: trade."""
+        """Declares the loads of the caller's company for a window; never below what is reserved or traded. Scope:
+        trade."""
         principal = call.require("trade")
         command = commands.SetCapacity(principal.participant_id, body.commodity, body.window_start, body.loads)
         await service.execute(call, command, "PUT /v1/capacities")
@@ -373,12 +271,23 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         """The caller's money on the exchange and its capacities. Scope: read."""
         principal = call.require("read")
         money = session.get(MoneyRow, principal.participant_id)
-        granted, reserved, committed = (money.granted_fen, money.reserved_fen, money.committed_fen) if money else (0, 0, 0)
+        granted, reserved, committed = (
+            (money.granted_fen, money.reserved_fen, money.committed_fen) if money else (0, 0, 0)
+        )
         rows: Sequence[CapacityRow] = session.exec(
-            select(CapacityRow).where(CapacityRow.participant_id == principal.participant_id).order_by(col(CapacityRow.window_start).desc()).limit(PAGE_MAX)
+            select(CapacityRow)
+            .where(CapacityRow.participant_id == principal.participant_id)
+            .order_by(col(CapacityRow.window_start).desc())
+            .limit(PAGE_MAX)
         ).all()
-        return LimitsAnswer(participant_id=principal.participant_id, granted=granted, reserved=reserved, committed=committed,
-                            free=granted - reserved - committed, capacities=[_capacity(row) for row in rows])
+        return LimitsAnswer(
+            participant_id=principal.participant_id,
+            granted=granted,
+            reserved=reserved,
+            committed=committed,
+            free=granted - reserved - committed,
+            capacities=[_capacity(row) for row in rows],
+        )
 
     return routes
 
@@ -388,66 +297,4 @@ def _by_client_id(session: Session, participant_id: str, client_order_id: str) -
     return [row.first_seq] if row else []
 
 
-# --- the plain routes in the OpenAPI document
-
-_REF = "#/components/schemas/{model}"
-
-
-class BatchEntry(Answer):
-    """What became of one order of a batch: ``order`` or ``problem``."""
-
-    client_order_id: str
-    status: int
-    order: dict[str, Any] | None
-    problem: dict[str, Any] | None
-
-
-class BatchAnswer(Answer):
-    """The results in the order of the request."""
-
-    results: list[BatchEntry]
-
-
-def openapi_schemas() -> dict[str, Any]:
-    """The schemas of the plain routes' bodies."""
-    _, inward = models_json_schema([(model, "validation") for model in (NewOrder, OrderBatch, Amendment)], ref_template=_REF)
-    _, outward = models_json_schema([(BatchAnswer, "serialization")], ref_template=_REF)
-    found: dict[str, Any] = {**inward["$defs"], **outward["$defs"]}
-    _, structs = msgspec.json.schema_components([OrderAnswer, ChangeAnswer], ref_template="#/components/schemas/{name}")
-    return {**found, **structs}
-
-
-def _operation(operation_id: str, summary: str, body: str | None, status: int, answer: str, statuses: Sequence[int], parameters: Sequence[Any] = ()) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "tags": ["orders"], "operationId": operation_id, "summary": summary, "description": summary,
-        "responses": {
-            str(status): {"description": "Done, after the commit.", "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}},
-            **{str(code): answer_ for code, answer_ in problems(*statuses).items()},
-        },
-    }  # fmt: skip
-    if body:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}}
-    if parameters:
-        operation["parameters"] = list(parameters)
-    return operation
-
-
-def openapi_paths() -> dict[str, Any]:
-    """The plain routes for the OpenAPI document."""
-    order_id = {"name": "order_id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^O[1-9][0-9]{0,17}$", "examples": ["O12"]}}
-    key = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "pattern": KEY_PATTERN}}
-    changes = (401, 403, 404, 413, 415, 422, 429, 503)
-    return {
-        "/v1/orders": {"post": _operation(
-            "placeOrder", "Places a limit order. The client order id is its idempotency key: a repeat gives the first answer. Scope: trade.",
-            "NewOrder", 201, "OrderAnswer", (401, 403, 409, 413, 415, 422, 429, 503))},
-        "/v1/orders/batch": {"post": _operation(
-            "placeOrders", f"Places up to {BATCH_ORDERS_MAX} orders in one commit, each for itself. Scope: trade.",
-            "OrderBatch", 200, "BatchAnswer", (401, 403, 413, 415, 422, 429, 503))},
-        "/v1/orders/{order_id}": {
-            "patch": _operation("amendOrder", "Amends an order: fewer loads keep its place, anything else loses it. Scope: trade.",
-                                "Amendment", 200, "ChangeAnswer", (*changes, 409), (order_id, key)),
-            "delete": _operation("cancelOrder", "Cancels what is open of an order, also while the market is closed. Scope: trade.",
-                                 None, 200, "ChangeAnswer", (*changes, 409), (order_id, key)),
-        },
-    }  # fmt: skip
+__all__ = ["mount", "openapi_paths", "openapi_schemas"]

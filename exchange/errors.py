@@ -1,29 +1,29 @@
 """What the exchange refuses, and the sentence that the caller reads.
 
-    NotFound
-    ├── ProductNotFound          404
-    ├── TraderNotFound           404
-    └── OrderNotOpen             404  no open order of this participant has the number
-    Conflict
-    ├── ProductTermsFixed        409  the product is listed with other terms
-    └── MarketDayConflict        409  another day is open, or the day lies behind
-    Refusal
-    ├── TermsInvalid             422  a product's terms contradict each other
-    ├── AmountInvalid            422
-    ├── CapacityBelowUse         422  less than what is reserved and consumed
-    ├── CommitmentExceeded       422  more than what is committed
-    └── OrderRefused             422  an order or an amendment breaks a rule; a new order's rejection carries the code
-        ├── NotAdmitted          not_admitted
-        ├── TraderIsSuspended    suspended
-        ├── ProductUnknown       unknown_product
-        ├── ProductIsClosed      product_closed
-        ├── MarketIsClosed       market_closed
-        ├── RoleUnsuitable       role_unsuitable
-        ├── PriceOutOfRange      price_out_of_range
-        ├── PriceOffTick         price_off_tick
-        ├── LoadsOutOfRange      loads_out_of_range
-        ├── MoneyLimitExceeded   money_limit_exceeded
-        └── CapacityExceeded     capacity_exceeded
+NotFound
+├── ProductNotFound          404
+├── TraderNotFound           404
+└── OrderNotOpen             404  no open order of this participant has the number
+Conflict
+├── ProductTermsFixed        409  the product is listed with other terms
+└── MarketDayConflict        409  another day is open, or the day lies behind
+Refusal
+├── TermsInvalid             422  a product's terms contradict each other
+├── AmountInvalid            422
+├── CapacityBelowUse         422  less than what is reserved and consumed
+├── CommitmentExceeded       422  more than what is committed
+└── OrderRefused             422  an order or an amendment breaks a rule; a new order's rejection carries the code
+    ├── NotAdmitted          not_admitted
+    ├── TraderIsSuspended    suspended
+    ├── ProductUnknown       unknown_product
+    ├── ProductIsClosed      product_closed
+    ├── MarketIsClosed       market_closed
+    ├── RoleUnsuitable       role_unsuitable
+    ├── PriceOutOfRange      price_out_of_range
+    ├── PriceOffTick         price_off_tick
+    ├── LoadsOutOfRange      loads_out_of_range
+    ├── MoneyLimitExceeded   money_limit_exceeded
+    └── CapacityExceeded     capacity_exceeded
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ async def close_products(service: ExchangeService) -> None:
     """Ends trading in products whose delivery window has begun."""
     with service.store.reading() as session:
         due = session.exec(
-            select(ProductRow.id).where(ProductRow.status == "open", col(ProductRow.window_start) <= service.clock.now_us())
+            select(ProductRow.id)
+            .where(ProductRow.status == "open", col(ProductRow.window_start) <= service.clock.now_us())
             .order_by(ProductRow.id)
         ).all()
     for product_id in due:

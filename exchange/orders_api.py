@@ -5,8 +5,10 @@
     PATCH  /v1/orders/O123     amend
     DELETE /v1/orders/O123     cancel
 
-On the two that place, the idempotency key is the client order id: unique for ever for each participant. A repeat gives the
-first answer; a repeat with another order is refused. The answer is a function of the events that the order made, so it is
+On the two that place, the idempotency key is the client order id: unique for ever for each participant. A repeat
+gives the
+first answer; a repeat with another order is refused. The answer is a function of the events that the order made, so
+it is
 the same whenever it is given.
 """
 
@@ -37,11 +39,13 @@ BATCH_ORDERS_MAX = 100
 _JSON = [(b"content-type", b"application/json")]
 
 
-
 class NewOrder(Body):
     """A limit order for whole loads."""
 
-    client_order_id: str = Field(pattern=r"^[A-Za-z0-9._:/-]{1,64}$", description="Your own id for the order: unique for ever, a repeat gives the first answer.")
+    client_order_id: str = Field(
+        pattern=r"^[A-Za-z0-9._:/-]{1,64}$",
+        description="Your own id for the order: unique for ever, a repeat gives the first answer.",
+    )
     product_id: str = Field(pattern=r"^[A-Z0-9-]{1,80}$")
     side: Literal["buy", "sell"]
     price: PriceIn
@@ -110,13 +114,21 @@ _encode = msgspec.json.Encoder().encode
 def place_command(participant_id: str, order: NewOrder) -> PlaceOrder:
     """The command of a request's order."""
     return PlaceOrder(
-        participant_id, order.client_order_id, order.product_id, order.side, order.price, order.loads, order.time_in_force
+        participant_id,
+        order.client_order_id,
+        order.product_id,
+        order.side,
+        order.price,
+        order.loads,
+        order.time_in_force,
     )
 
 
 def order_key(command: PlaceOrder) -> Key:
     """The idempotency key of an order: its client order id, for ever. The fingerprint covers all its terms."""
-    terms = "\n".join((command.product_id, command.side, str(command.price_fen_per_kg), str(command.loads), command.time_in_force))
+    terms = "\n".join(
+        (command.product_id, command.side, str(command.price_fen_per_kg), str(command.loads), command.time_in_force)
+    )
     return Key(orders_scope(command.participant_id), command.client_order_id, hashlib.sha256(terms.encode()).digest())
 
 
@@ -138,7 +150,8 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
     open_loads = 0 if reason else placed.loads - executed
     status = "cancelled" if reason else "filled" if not open_loads else "partially_filled" if executed else "new"
     return OrderAnswer(
-        f"O{placed.order_id}", placed.client_order_id, placed.product_id, placed.side, format_price(placed.price_fen_per_kg), placed.loads,
+        f"O{placed.order_id}", placed.client_order_id, placed.product_id, placed.side,
+        format_price(placed.price_fen_per_kg), placed.loads,
         placed.time_in_force, status, executed, open_loads, fills, reason, to_text(outcome.at),
     )  # fmt: skip
 
@@ -146,9 +159,12 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
 def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
     """The answer to an amendment or a cancel."""
     amended = next((event for event in outcome.events if isinstance(event, e.OrderAmended)), None)
-    cancelled = next((event for event in outcome.events if isinstance(event, e.OrderCancelled) and event.order_id == order_id), None)
+    cancelled = next(
+        (event for event in outcome.events if isinstance(event, e.OrderCancelled) and event.order_id == order_id), None
+    )
     return ChangeAnswer(
-        f"O{order_id}", "cancelled" if cancelled else "amended", format_price(amended.price_fen_per_kg) if amended else None,
+        f"O{order_id}", "cancelled" if cancelled else "amended",
+        format_price(amended.price_fen_per_kg) if amended else None,
         amended.loads if amended else None, cancelled.loads if cancelled else 0, _fills(outcome.events),
         amended.keeps_priority if amended else None, to_text(outcome.at),
     )  # fmt: skip
@@ -156,7 +172,9 @@ def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
 
 def _fills(events: Sequence[object]) -> tuple[FillAnswer, ...]:
     return tuple(
-        FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads) for event in events if isinstance(event, e.Traded)
+        FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads)
+        for event in events
+        if isinstance(event, e.Traded)
     )
 
 
@@ -213,7 +231,8 @@ class OrderRoutes(BaseRoute):
         order = _parse(_order, call.body)
         if call.idempotency_key is not None and call.idempotency_key != order.client_order_id:
             raise InvalidInput(
-                "Idempotency-Key", "client_order_id", "On this route the client_order_id is the idempotency key: leave the header out or make it equal.",
+                "Idempotency-Key", "client_order_id",
+                "On this route the client_order_id is the idempotency key: leave the header out or send the same.",
                 "在此路径上 client_order_id 即为幂等键：请省略该请求头或使二者一致。",
             )  # fmt: skip
         command = place_command(call.principal.participant_id, order)
@@ -228,14 +247,22 @@ class OrderRoutes(BaseRoute):
         commands = [place_command(call.principal.participant_id, order) for order in _parse(_batch, call.body).orders]
         envelopes = [Envelope(command, call.principal.key_id, order_key(command)) for command in commands]
         results = await self._service.sequencer.submit_many(envelopes)
-        entries = [_entry(call, command, result, index) for index, (command, result) in enumerate(zip(commands, results, strict=True))]
+        entries = [
+            _entry(call, command, result, index)
+            for index, (command, result) in enumerate(zip(commands, results, strict=True))
+        ]
         return 200, _encode({"results": entries})
 
     async def _amend(self, call: Call, order_id: int) -> tuple[int, bytes]:
         assert call.principal is not None
         amendment = _parse(_amendment, call.body)
         if amendment.price is None and amendment.loads is None:
-            raise InvalidInput("body", "empty", "Give a new price, a new total of loads, or both.", "请提供新的价格、新的总车数，或两者。")
+            raise InvalidInput(
+                "body",
+                "empty",
+                "Give a new price, a new total of loads, or both.",
+                "请提供新的价格、新的总车数，或两者。",
+            )
         command = AmendOrder(call.principal.participant_id, order_id, amendment.price, amendment.loads)
         outcome = await self._service.execute(call, command, f"PATCH /v1/orders/O{order_id}")
         return 200, _encode(change_answer(outcome, order_id))
@@ -251,7 +278,12 @@ def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[
     try:
         if isinstance(result, H2MarketError):
             raise result
-        return {"client_order_id": command.client_order_id, "status": 201, "order": order_answer(result), "problem": None}
+        return {
+            "client_order_id": command.client_order_id,
+            "status": 201,
+            "order": order_answer(result),
+            "problem": None,
+        }
     except H2MarketError as error:
         if error.field is not None:
             error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"

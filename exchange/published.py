@@ -44,7 +44,11 @@ class OpenOrdersFact(msgspec.Struct, frozen=True):
 
 
 def _trades(session: Session) -> Iterator[TradeFact]:
-    query = select(TradeRow, ProductRow).join(ProductRow, col(ProductRow.id) == col(TradeRow.product_id)).order_by(col(TradeRow.id))
+    query = (
+        select(TradeRow, ProductRow)
+        .join(ProductRow, col(ProductRow.id) == col(TradeRow.product_id))
+        .order_by(col(TradeRow.id))
+    )
     for trade, product in session.exec(query):
         yield TradeFact(
             trade.id, product.id, product.kind, trade.price_fen_per_kg, trade.loads, trade.buyer_id, trade.seller_id,

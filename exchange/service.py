@@ -32,7 +32,9 @@ class ExchangeRoom(MemoryRoom):
         try:
             machine.check()
         except AssertionError as broken:
-            yield Finding(self.name, "invariant", 0, "", f"The state breaks a law: {broken}.", f"状态违反不变量：{broken}。")
+            yield Finding(
+                self.name, "invariant", 0, "", f"The state breaks a law: {broken}.", f"状态违反不变量：{broken}。"
+            )
 
 
 def make_room() -> ExchangeRoom:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 SERVICES = ("exchange", "tracking", "settlement")
 DEFAULT_DATABASE_URL = "sqlite:///var/h2market.db"
+#: Requests one key may make in a window of ten seconds, and callers without a key, per address.
+REQUESTS_PER_WINDOW = 20_000
+ANONYMOUS_PER_WINDOW = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,8 @@ class Settings:
     tracking_url: str = ""
     settlement_url: str = ""
     log_level: str = "INFO"
-    #: Requests one key may make in a window of ten seconds.
-    requests_per_window: int = 20_000
-    #: Requests callers without a key may make, per address and window.
-    anonymous_per_window: int = 2_000
+    requests_per_window: int = REQUESTS_PER_WINDOW
+    anonymous_per_window: int = ANONYMOUS_PER_WINDOW
     simulated_clock: str = ""
     scheduler: bool = True
 
@@ -39,15 +40,17 @@ class Settings:
             tracking_url=environ.get("H2MARKET_TRACKING_URL", ""),
             settlement_url=environ.get("H2MARKET_SETTLEMENT_URL", ""),
             log_level=environ.get("H2MARKET_LOG_LEVEL", "INFO").upper(),
-            requests_per_window=_positive(environ, "H2MARKET_REQUESTS_PER_10S", cls.requests_per_window),
-            anonymous_per_window=_positive(environ, "H2MARKET_ANONYMOUS_REQUESTS_PER_10S", cls.anonymous_per_window),
+            requests_per_window=_positive(environ, "H2MARKET_REQUESTS_PER_10S", REQUESTS_PER_WINDOW),
+            anonymous_per_window=_positive(environ, "H2MARKET_ANONYMOUS_REQUESTS_PER_10S", ANONYMOUS_PER_WINDOW),
             simulated_clock=environ.get("H2MARKET_SIMULATED_CLOCK", ""),
             scheduler=environ.get("H2MARKET_SCHEDULER", "on").lower() not in ("off", "0", "no", "false"),
         )
 
     def url_of(self, service: str) -> str:
         """Where another service listens."""
-        return {"exchange": self.exchange_url, "tracking": self.tracking_url, "settlement": self.settlement_url}[service]
+        return {"exchange": self.exchange_url, "tracking": self.tracking_url, "settlement": self.settlement_url}[
+            service
+        ]
 
 
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:

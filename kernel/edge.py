@@ -35,7 +35,9 @@ def _reader(digits: int, *, signed: bool = False) -> Callable[[object], int]:
         try:
             return parse_decimal(value, digits, signed=signed)
         except InvalidInput as error:
-            raise PydanticCustomError("decimal_string", "{message}", {"message": error.sentence("en"), "error": error}) from error
+            raise PydanticCustomError(
+                "decimal_string", "{message}", {"message": error.sentence("en"), "error": error}
+            ) from error
 
     return read
 
@@ -45,7 +47,12 @@ def _writer(digits: int) -> PlainSerializer:
 
 
 def _schema(digits: int, example: str, unit: str, *, signed: bool = False) -> dict[str, Any]:
-    return {"type": "string", "pattern": decimal_pattern(digits, signed=signed), "examples": [example], "description": unit}
+    return {
+        "type": "string",
+        "pattern": decimal_pattern(digits, signed=signed),
+        "examples": [example],
+        "description": unit,
+    }
 
 
 _MONEY, _PRICE, _MASS = _schema(2, "1234.50", "CNY"), _schema(2, "35.20", "CNY/kg"), _schema(3, "280.000", "kg")
@@ -61,11 +68,15 @@ MassOut = Annotated[int, _writer(3), WithJsonSchema(_schema(3, "-0.250", "kg", s
 
 def _time(value: object) -> int:
     if not isinstance(value, str):
-        raise PydanticCustomError("time", "Write a time as RFC 3339 text with its offset, e.g. 2026-01-05T09:00:00+08:00.")
+        raise PydanticCustomError(
+            "time", "Write a time as RFC 3339 text with its offset, e.g. 2026-01-05T09:00:00+08:00."
+        )
     try:
         moment = from_text(value)
     except (ValueError, OverflowError) as error:
-        raise PydanticCustomError("time", "Write a time as RFC 3339 text with its offset, e.g. 2026-01-05T09:00:00+08:00.") from error
+        raise PydanticCustomError(
+            "time", "Write a time as RFC 3339 text with its offset, e.g. 2026-01-05T09:00:00+08:00."
+        ) from error
     if not 0 <= moment < 7_258_118_400_000_000:  # the year 2200
         raise PydanticCustomError("time_range", "A time lies between 1970 and 2200.")
     return moment
@@ -113,7 +124,9 @@ def number_cursor(cursor: str | None) -> int | None:
 
 
 def _bad_cursor() -> InvalidInput:
-    return InvalidInput("cursor", "cursor", "Send the next_cursor of the page before, unchanged.", "请原样发送上一页的 next_cursor。")
+    return InvalidInput(
+        "cursor", "cursor", "Send the next_cursor of the page before, unchanged.", "请原样发送上一页的 next_cursor。"
+    )
 
 
 def page_of(rows: Sequence[Any], limit: int, key: Callable[[Any], object], item: Callable[[Any], T]) -> Page[T]:

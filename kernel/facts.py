@@ -52,5 +52,6 @@ class RemoteFacts:
     async def read(self, name: str) -> list[Any]:
         response = await self._client.get(f"/v1/internal/{self._room}/facts/{name}", timeout=60)
         response.raise_for_status()
-        decoded: list[Any] = msgspec.json.decode(response.content, type=list[self._facts[name].kind])  # type: ignore[name-defined]
+        kind: Any = self._facts[name].kind
+        decoded: list[Any] = msgspec.json.decode(response.content, type=list[kind])
         return decoded

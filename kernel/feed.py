@@ -1,8 +1,8 @@
 """Following logs and sending commands, in the same process or over HTTP.
 
-    Source   where a follower reads another room's events: the same database, or GET /v1/internal/ROOM/events
-    Port     where commands for another room go: its sequencer, or POST /v1/internal/ROOM/commands
-    Follower one reader with a cursor; what it asks of its own room is committed together with the cursor
+Source   where a follower reads another room's events: the same database, or GET /v1/internal/ROOM/events
+Port     where commands for another room go: its sequencer, or POST /v1/internal/ROOM/commands
+Follower one reader with a cursor; what it asks of its own room is committed together with the cursor
 """
 
 from __future__ import annotations
@@ -49,7 +49,15 @@ class WireEvent(msgspec.Struct, frozen=True):
 
     def stored(self) -> StoredEvent:
         """The stored form of a travelling event."""
-        return StoredEvent(self.seq, self.at, self.type, self.actor, self.payload, bytes.fromhex(self.prev_hash), bytes.fromhex(self.hash))
+        return StoredEvent(
+            self.seq,
+            self.at,
+            self.type,
+            self.actor,
+            self.payload,
+            bytes.fromhex(self.prev_hash),
+            bytes.fromhex(self.hash),
+        )
 
 
 class WireCommand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +119,8 @@ class RemoteSource:
 
     async def stored(self, after: int, limit: int) -> list[StoredEvent]:
         response = await self._client.get(
-            f"/v1/internal/{self._room}/events", params={"after": after, "limit": limit, "wait_s": POLL_WAIT_S},
+            f"/v1/internal/{self._room}/events",
+            params={"after": after, "limit": limit, "wait_s": POLL_WAIT_S},
             timeout=POLL_WAIT_S + 10,
         )
         response.raise_for_status()
@@ -154,8 +163,11 @@ class RemotePort:
     async def send(self, command: Command, *, actor: str, key: str) -> None:
         wire = WireCommand(type(command).__name__, self._codec.encode(command).decode(), key)
         try:
-            response = await self._client.post(f"/v1/internal/{self._room}/commands", content=msgspec.json.encode(wire),
-                                               headers={"Content-Type": "application/json"})
+            response = await self._client.post(
+                f"/v1/internal/{self._room}/commands",
+                content=msgspec.json.encode(wire),
+                headers={"Content-Type": "application/json"},
+            )
         except httpx.TransportError as error:
             raise Unavailable(retry_after_s=1) from error
         if response.status_code >= 400:
@@ -173,7 +185,8 @@ class RemoteError(RuntimeError):
 class Follower:
     """Reads a source from where it stopped, and hands on what it read.
 
-    It stops at an event that it cannot apply, says so in `error`, and tries that event again with growing pauses: nothing
+    It stops at an event that it cannot apply, says so in `error`, and tries that event again with growing pauses:
+    nothing
     is skipped.
     """
 
@@ -222,7 +235,9 @@ class Deliver(Protocol):
 class ToOwnRoom:
     """Turns events into commands of the follower's own room: effects and cursor in one transaction."""
 
-    def __init__(self, sequencer: Sequencer, codec: Codec[Event], handle: Callable[[Recorded], Sequence[Command]]) -> None:
+    def __init__(
+        self, sequencer: Sequencer, codec: Codec[Event], handle: Callable[[Recorded], Sequence[Command]]
+    ) -> None:
         self._sequencer = sequencer
         self._codec = codec
         self._handle = handle
@@ -230,7 +245,8 @@ class ToOwnRoom:
     async def __call__(self, rows: Sequence[StoredEvent], follower: Follower) -> None:
         envelopes = [
             Envelope(command, follower.name)
-            for row in rows for command in self._handle(Recorded(row.seq, row.at, row.actor, self._codec.decode(row.type, row.payload)))
+            for row in rows
+            for command in self._handle(Recorded(row.seq, row.at, row.actor, self._codec.decode(row.type, row.payload)))
         ]
         await self._sequencer.follow(envelopes, Cursor(follower.name, rows[-1].seq))
         follower.cursor = rows[-1].seq
@@ -240,7 +256,9 @@ class ToPort:
     """Turns events into commands of another room. Each carries a key made from its event, so that it takes effect once
     however often it is sent; the cursor follows in the own room's store."""
 
-    def __init__(self, sequencer: Sequencer, port: Port, codec: Codec[Event], handle: Callable[[Recorded], Sequence[Command]]) -> None:
+    def __init__(
+        self, sequencer: Sequencer, port: Port, codec: Codec[Event], handle: Callable[[Recorded], Sequence[Command]]
+    ) -> None:
         self._sequencer = sequencer
         self._port = port
         self._codec = codec

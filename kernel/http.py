@@ -1,7 +1,7 @@
 """HTTP conventions, as one piece of pure ASGI around the whole application.
 
-Request ids, API keys, rate limits, body limits and problem details (RFC 9457) are decided here, before any framework sees
-the request. What was found is in ``scope["h2market"]``, a `Call`.
+Request ids, API keys, rate limits, body limits and problem details (RFC 9457) are decided here, before any framework
+sees the request. What was found is in ``scope["h2market"]``, a `Call`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Call:
 
     __slots__ = ("body", "idempotency_key", "language", "principal", "request_id")
 
-    def __init__(self, rid: str, language: Language, principal: Principal | None, idempotency_key: str | None, body: bytes) -> None:
+    def __init__(
+        self, rid: str, language: Language, principal: Principal | None, idempotency_key: str | None, body: bytes
+    ) -> None:
         self.request_id = rid
         self.language: Language = language
         self.principal = principal
@@ -57,7 +59,8 @@ class Call:
         return self.principal
 
     def key(self, route: str) -> Key | None:
-        """The request's idempotency key, if it has one: unique per participant; the fingerprint covers route and body."""
+        """The request's idempotency key, if it has one: unique per participant; the fingerprint covers route and
+        body."""
         if self.idempotency_key is None or self.principal is None:
             return None
         fingerprint = hashlib.sha256(route.encode() + b"\n" + self.body).digest()
@@ -112,7 +115,9 @@ def from_validation(errors: Iterable[Any], prefix: tuple[str, ...] = ()) -> Inva
     return InvalidRequest(found)
 
 
-def problem_response(error: H2MarketError, call: Call | None, path: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def problem_response(
+    error: H2MarketError, call: Call | None, path: str
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Status, headers and body of the answer to a failed request."""
     rid = call.request_id if call else request_id(None)
     body = json.dumps(problem(error, rid, call.language if call else "en", path), ensure_ascii=False).encode()
@@ -141,13 +146,19 @@ def as_internal(error: Exception) -> Internal:
 class Edge:
     """The outermost ASGI application.
 
-    ``body_limits`` gives longer limits (bytes) for paths that begin with a prefix; ``observe(method, path, status, seconds)``
+    ``body_limits`` gives longer limits (bytes) for paths that begin with a prefix. ``observe(scope, status, seconds)``
     is called after each request.
     """
 
     def __init__(
-        self, app: ASGIApp, authenticator: Authenticator, *, per_window: int, anonymous_per_window: int,
-        body_limits: dict[str, int] | None = None, observe: Callable[[ASGIScope, int, float], None] | None = None,
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        *,
+        per_window: int,
+        anonymous_per_window: int,
+        body_limits: dict[str, int] | None = None,
+        observe: Callable[[ASGIScope, int, float], None] | None = None,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
@@ -207,7 +218,11 @@ class Edge:
         reset_s = max(1, int(self._counters.get_expiry(name) - time.time() + 0.999))
         if count > limit:
             raise RateLimited(limit=limit, window_s=RATE_WINDOW_S, retry_after_s=reset_s)
-        return [(b"ratelimit-limit", b"%d" % limit), (b"ratelimit-remaining", b"%d" % (limit - count)), (b"ratelimit-reset", b"%d" % reset_s)]
+        return [
+            (b"ratelimit-limit", b"%d" % limit),
+            (b"ratelimit-remaining", b"%d" % (limit - count)),
+            (b"ratelimit-reset", b"%d" % reset_s),
+        ]
 
     async def _read(self, path: str, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The whole body, if it is within the limit of its path."""
@@ -262,8 +277,12 @@ def _idempotency_key(value: bytes | None) -> str | None:
     if value is None:
         return None
     if _KEY.fullmatch(value) is None:
-        raise InvalidInput("Idempotency-Key", "pattern", "An idempotency key has 1 to 128 visible ASCII characters.",
-                           "幂等键由 1 至 128 个可见 ASCII 字符组成。")
+        raise InvalidInput(
+            "Idempotency-Key",
+            "pattern",
+            "An idempotency key has 1 to 128 visible ASCII characters.",
+            "幂等键由 1 至 128 个可见 ASCII 字符组成。",
+        )
     return value.decode()
 
 

@@ -47,7 +47,13 @@ class AlarmClock:
         for job, run in self._jobs:
             trigger = CronTrigger(timezone=_ZONE, **job.cron)
             self._scheduler.add_job(
-                self._fire, trigger, args=(job.name, run), id=job.name, misfire_grace_time=None, coalesce=True, max_instances=1,
+                self._fire,
+                trigger,
+                args=(job.name, run),
+                id=job.name,
+                misfire_grace_time=None,
+                coalesce=True,
+                max_instances=1,
                 next_run_time=trigger.get_next_fire_time(None, now),
             )
         self._scheduler.start(paused=simulated)
@@ -75,7 +81,11 @@ class AlarmClock:
             self._scheduler.shutdown(wait=False)
 
     def _next(self, until_us: int) -> Any:
-        jobs = [job for job in self._scheduler.get_jobs() if job.next_run_time and from_datetime(job.next_run_time) <= until_us]
+        jobs = [
+            job
+            for job in self._scheduler.get_jobs()
+            if job.next_run_time and from_datetime(job.next_run_time) <= until_us
+        ]
         return min(jobs, key=lambda job: (job.next_run_time, job.id), default=None)
 
     async def _fire(self, name: str, run: Callable[[], Awaitable[None]]) -> None:

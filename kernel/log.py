@@ -76,7 +76,9 @@ class Log:
     def tail(self, connection: Connection) -> Tail:
         """The last event as the database has it."""
         columns = self.table.c
-        row = connection.execute(select(columns.seq, columns.hash, columns.at).order_by(columns.seq.desc()).limit(1)).first()
+        row = connection.execute(
+            select(columns.seq, columns.hash, columns.at).order_by(columns.seq.desc()).limit(1)
+        ).first()
         return Tail(row.seq, bytes(row.hash), row.at) if row else EMPTY
 
     def hash_at(self, connection: Connection, seq: int) -> bytes | None:
@@ -93,11 +95,23 @@ class Log:
         while left is None or left > 0:
             page = PAGE_EVENTS if left is None else min(PAGE_EVENTS, left)
             rows = connection.execute(
-                select(columns.seq, columns.at, columns.type, columns.actor, columns.payload, columns.prev_hash, columns.hash)
-                .where(columns.seq > after).order_by(columns.seq).limit(page)
+                select(
+                    columns.seq,
+                    columns.at,
+                    columns.type,
+                    columns.actor,
+                    columns.payload,
+                    columns.prev_hash,
+                    columns.hash,
+                )
+                .where(columns.seq > after)
+                .order_by(columns.seq)
+                .limit(page)
             ).all()
             for row in rows:
-                yield StoredEvent(row.seq, row.at, row.type, row.actor, row.payload, bytes(row.prev_hash), bytes(row.hash))
+                yield StoredEvent(
+                    row.seq, row.at, row.type, row.actor, row.payload, bytes(row.prev_hash), bytes(row.hash)
+                )
             if len(rows) < page:
                 return
             after = rows[-1].seq

@@ -48,4 +48,7 @@ _MEANING = {
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route for its documentation."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {status: {"description": _MEANING[status], "content": {"application/problem+json": {"schema": schema}}} for status in statuses}
+    return {
+        status: {"description": _MEANING[status], "content": {"application/problem+json": {"schema": schema}}}
+        for status in statuses
+    }

@@ -41,16 +41,24 @@ def parse_decimal(text: object, digits: int, *, field: str = "", signed: bool = 
     Raises InvalidInput with the rule ``decimal_string`` or ``precision``.
     """
     if not isinstance(text, str):
-        raise InvalidInput(field, "decimal_string", 'Write a decimal string such as "35.20", not a number.',
-                           '请写十进制字符串，例如 "35.20"，而不是数字。')
+        raise InvalidInput(
+            field,
+            "decimal_string",
+            'Write a decimal string such as "35.20", not a number.',
+            '请写十进制字符串，例如 "35.20"，而不是数字。',
+        )
     pattern = (_SIGNED if signed else _UNSIGNED)[digits]
     if pattern.fullmatch(text) is None or text.endswith("\n"):
-        raise InvalidInput(field, "decimal_string",
-                           f"Write a {'' if signed else 'non-negative '}decimal string with at most "
-                           f"{digits} decimals and {WHOLE_DIGITS_MAX} whole digits.",
-                           f"请写{'' if signed else '非负'}十进制字符串，小数最多 {digits} 位，整数最多 {WHOLE_DIGITS_MAX} 位。")
+        raise InvalidInput(
+            field,
+            "decimal_string",
+            f"Write a {'' if signed else 'non-negative '}decimal string with at most "
+            f"{digits} decimals and {WHOLE_DIGITS_MAX} whole digits.",
+            f"请写{'' if signed else '非负'}十进制字符串，小数最多 {digits} 位，整数最多 {WHOLE_DIGITS_MAX} 位。",
+        )
     whole, _, fraction = text.partition(".")
-    magnitude = int(whole.lstrip("-")) * 10**digits + int(fraction.ljust(digits, "0") or "0")
+    scale: int = 10**digits
+    magnitude = int(whole.lstrip("-")) * scale + int(fraction.ljust(digits, "0") or "0")
     return -magnitude if text.startswith("-") else magnitude
 
 

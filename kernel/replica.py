@@ -1,6 +1,7 @@
 """A copy of another service's log: the same events at the same positions with the same hashes.
 
-Every service needs to know whose key a request carries. The participants room has one writer; the other processes follow
+Every service needs to know whose key a request carries. The participants room has one writer; the other processes
+follow
 its log, check the chain as they copy it, and build their own directory from it.
 """
 
@@ -57,7 +58,7 @@ class Replica:
                 with connection.begin():
                     self.tail = self.room.rebuild(connection)
             finally:
-                loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
+                loop.call_soon_threadsafe(_finish, done)
 
         self._writer.call(turn)
         await done
@@ -83,3 +84,8 @@ class Replica:
             self.room.write(connection, machine.changes)
         machine.changes.clear()
         self.tail = tail
+
+
+def _finish(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

@@ -32,7 +32,8 @@ def table_of(model: type[SQLModel]) -> Table:
 
 
 class Projected(NamedTuple):
-    """How one kind of entity becomes rows: ``row`` gives the columns in order. ``once`` marks rows that never change."""
+    """How one kind of entity becomes rows: ``row`` gives the columns in order. ``once`` marks rows that never
+    change."""
 
     table: Table
     row: Callable[[Any], Row]
@@ -58,7 +59,11 @@ class Room(ABC):
     tail: Tail
 
     def __init__(
-        self, name: str, events: Iterable[type[Event]], commands: Iterable[type[Command]], log_table: Table,
+        self,
+        name: str,
+        events: Iterable[type[Event]],
+        commands: Iterable[type[Command]],
+        log_table: Table,
         projections: Mapping[str, Projected],
     ) -> None:
         self.name = name
@@ -109,8 +114,13 @@ class MemoryRoom(Room):
     """A room whose state lives in memory; ``factory`` gives an empty machine."""
 
     def __init__(
-        self, name: str, events: Iterable[type[Event]], commands: Iterable[type[Command]], log_table: Table,
-        projections: Mapping[str, Projected], factory: Callable[[], MemoryMachine],
+        self,
+        name: str,
+        events: Iterable[type[Event]],
+        commands: Iterable[type[Command]],
+        log_table: Table,
+        projections: Mapping[str, Projected],
+        factory: Callable[[], MemoryMachine],
     ) -> None:
         super().__init__(name, events, commands, log_table, projections)
         self._factory = factory
@@ -159,14 +169,21 @@ Touched = Iterable[tuple[str, str]]
 class ViewRoom(Room):
     """A room that loads what a batch touches.
 
-    ``entities`` gives the entity class of each table; ``touches(command)`` names (table, id) pairs; ``touches_more(command,
-    view)`` names what is only known once those are loaded; ``factory(view)`` makes the machine.
+    ``entities`` gives the entity class of each table; ``touches(command)`` names (table, id) pairs;
+    ``touches_more(command, view)`` names what is only known once those are loaded; ``factory(view)`` makes the machine.
     """
 
     def __init__(
-        self, name: str, events: Iterable[type[Event]], commands: Iterable[type[Command]], log_table: Table,
-        tables: Mapping[str, Table], entities: Mapping[str, type[Entity]], factory: Callable[[View], Machine],
-        touches: Callable[[Any], Touched], touches_more: Callable[[Any, View], Touched],
+        self,
+        name: str,
+        events: Iterable[type[Event]],
+        commands: Iterable[type[Command]],
+        log_table: Table,
+        tables: Mapping[str, Table],
+        entities: Mapping[str, type[Entity]],
+        factory: Callable[[View], Machine],
+        touches: Callable[[Any], Touched],
+        touches_more: Callable[[Any, View], Touched],
     ) -> None:
         projections = {key: Projected(table, msgspec.structs.astuple) for key, table in tables.items()}
         super().__init__(name, events, commands, log_table, projections)

@@ -30,7 +30,8 @@ class Service:
         self.clock = clock
 
     async def execute(self, call: Call, command: Command, route: str) -> Outcome:
-        """Has the caller's command decided and committed, once under its idempotency key. ``route`` names the resource, e.g.
+        """Has the caller's command decided and committed, once under its idempotency key. ``route`` names the
+        resource, e.g.
         ``POST /v1/shipments/S12-1/arrival``: the same key on another route is another request and is refused."""
         if call.principal is None:
             raise Unauthenticated(field="Authorization")
@@ -43,8 +44,15 @@ def caller(request: Request) -> Call:
 
 
 def fetch_page(
-    session: Session, query: SelectOfScalar[R], key_column: Any, cursor: str | None, limit: int, item: Callable[[R], T],
-    *, numeric: bool = True, newest_first: bool = True,
+    session: Session,
+    query: SelectOfScalar[R],
+    key_column: Any,
+    cursor: str | None,
+    limit: int,
+    item: Callable[[R], T],
+    *,
+    numeric: bool = True,
+    newest_first: bool = True,
 ) -> Page[T]:
     """A page of ``query`` ordered by ``key_column``, continued after ``cursor``."""
     after: Any = number_cursor(cursor) if numeric else decode_cursor(cursor)

@@ -1,6 +1,7 @@
 """The store behind one `DATABASE_URL`: a file of SQLite by default, PostgreSQL by another URL.
 
-Exactly one connection writes. On SQLite that is a rule of safety: versions 3.7.0 to 3.51.2 can corrupt a database in WAL
+Exactly one connection writes. On SQLite that is a rule of safety: versions 3.7.0 to 3.51.2 can corrupt a database in
+WAL
 mode when two connections write or checkpoint at the same instant, so readers open read-only and never checkpoint, and a
 lock on a file beside the database keeps a second process from writing. On PostgreSQL an advisory lock does the same for
 each schema.
@@ -21,7 +22,8 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
-#: Readers share this many connections; the thread pool that serves read routes has 40 threads, and a read lasts milliseconds.
+#: Readers share this many connections; the thread pool that serves read routes has 40 threads, and a read lasts
+#: milliseconds.
 READERS_MAX = 8
 SQLITE_BUSY_MS = 5_000
 #: Rows a single statement carries; bounds the memory of one bind and stays under both stores' limits.
@@ -66,8 +68,14 @@ class Store:
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={SQLITE_BUSY_MS}",
-                           "cache_size=-65536", "temp_store=MEMORY"):
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                f"busy_timeout={SQLITE_BUSY_MS}",
+                "cache_size=-65536",
+                "temp_store=MEMORY",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
 
         @event.listens_for(engine, "begin")
@@ -79,7 +87,9 @@ class Store:
     def _sqlite_reader(self) -> Engine:
         path = quote(str(Path(str(self.url.database)).absolute()))
         engine = create_engine(
-            f"sqlite:///file:{path}?mode=ro&uri=true", pool_size=READERS_MAX, max_overflow=0,
+            f"sqlite:///file:{path}?mode=ro&uri=true",
+            pool_size=READERS_MAX,
+            max_overflow=0,
             connect_args={"check_same_thread": False},
         )
 
@@ -94,14 +104,21 @@ class Store:
         options = {"options": f"-csearch_path={self.schema}"} if self.schema else {}
         if pool is not None:
             return create_engine(self.url, poolclass=pool, connect_args=options)
-        return create_engine(self.url, pool_size=READERS_MAX, max_overflow=0, pool_pre_ping=True, connect_args=options,
-                             execution_options={"postgresql_readonly": True})
+        return create_engine(
+            self.url,
+            pool_size=READERS_MAX,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=options,
+            execution_options={"postgresql_readonly": True},
+        )
 
     def claim_writer(self) -> None:
-        """Keeps other processes from writing. Raises WriterTaken. On PostgreSQL the lock belongs to each writing connection."""
+        """Keeps other processes from writing. Raises WriterTaken. On PostgreSQL the lock belongs to each writing
+        connection."""
         if not self.is_sqlite or self._lock_file is not None:
             return
-        file = Path(f"{self.url.database}.writer").open("w")
+        file = Path(f"{self.url.database}.writer").open("w")  # noqa: SIM115 - held as long as this process writes
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -117,7 +134,9 @@ class Store:
             with connection.begin():
                 if self.schema:
                     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
-                lock = int.from_bytes(hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True)
+                lock = int.from_bytes(
+                    hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True
+                )
                 taken = connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}).scalar_one()
             if not taken:
                 connection.close()
@@ -139,8 +158,15 @@ class Store:
             self._lock_file = None
 
 
-_ARRAY_TYPES = {"BIGINT": "bigint", "INTEGER": "integer", "TEXT": "text", "VARCHAR": "text", "BLOB": "bytea", "BYTEA": "bytea",
-                "BOOLEAN": "boolean"}
+_ARRAY_TYPES = {
+    "BIGINT": "bigint",
+    "INTEGER": "integer",
+    "TEXT": "text",
+    "VARCHAR": "text",
+    "BLOB": "bytea",
+    "BYTEA": "bytea",
+    "BOOLEAN": "boolean",
+}
 
 
 @lru_cache(maxsize=256)
@@ -150,8 +176,10 @@ def _statement(table: Table, sqlite: bool, replace: bool) -> str:
     if sqlite:
         source = f"VALUES ({', '.join('?' * len(columns))})"
     else:
-        arrays = ", ".join(f"%s::{_ARRAY_TYPES[str(column.type.compile()).split('(')[0].upper()]}[]" for column in columns)
-        source = f"SELECT * FROM unnest({arrays})"
+        arrays = ", ".join(
+            f"%s::{_ARRAY_TYPES[str(column.type.compile()).split('(')[0].upper()]}[]" for column in columns
+        )
+        source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - names of declared tables only
     if not replace:
         return f'INSERT INTO "{table.name}" ({names}) {source}'
     keys = ", ".join(f'"{column.name}"' for column in table.primary_key.columns)

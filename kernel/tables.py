@@ -7,7 +7,8 @@ from sqlmodel import Field, SQLModel
 
 
 class EventRow(SQLModel):
-    """One event at its place. ``payload`` is canonical JSON text; ``hash`` covers all other columns and ``prev_hash``."""
+    """One event at its place. ``payload`` is canonical JSON text; ``hash`` covers all other columns and
+    ``prev_hash``."""
 
     seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     at: int = Field(sa_type=BigInteger)

@@ -13,11 +13,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 def set_up_logs(level: str) -> None:
     """One JSON object a line on standard error, for this package and for the server."""
-    shared: list[Any] = [structlog.stdlib.add_logger_name, structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    shared: list[Any] = [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info,
-                    structlog.processors.JSONRenderer(ensure_ascii=False)],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -28,7 +35,9 @@ def set_up_logs(level: str) -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger, cache_logger_on_first_use=True,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
     )
 
 
@@ -37,14 +46,30 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("h2market_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry)
-        self.seconds = Histogram("h2market_request_seconds", "Time to answer.", ["route"], registry=self.registry,
-                                 buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5))
+        self.requests = Counter(
+            "h2market_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "h2market_request_seconds",
+            "Time to answer.",
+            ["route"],
+            registry=self.registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+        )
         self.log_seq = Gauge("h2market_log_seq", "Last position of a room's log.", ["room"], registry=self.registry)
         self.queue = Gauge("h2market_queue", "Requests waiting for a room's writer.", ["room"], registry=self.registry)
-        self.commits = Gauge("h2market_commits", "Transactions committed since the start.", ["room"], registry=self.registry)
-        self.rebuilds = Gauge("h2market_rebuilds", "Times a room was rebuilt from its log after a failed commit.", ["room"], registry=self.registry)
-        self.lag = Gauge("h2market_follower_lag", "Events a follower has still to apply.", ["follower"], registry=self.registry)
+        self.commits = Gauge(
+            "h2market_commits", "Transactions committed since the start.", ["room"], registry=self.registry
+        )
+        self.rebuilds = Gauge(
+            "h2market_rebuilds",
+            "Times a room was rebuilt from its log after a failed commit.",
+            ["room"],
+            registry=self.registry,
+        )
+        self.lag = Gauge(
+            "h2market_follower_lag", "Events a follower has still to apply.", ["follower"], registry=self.registry
+        )
         self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def observe(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:

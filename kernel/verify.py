@@ -16,7 +16,9 @@ from kernel.room import Finding, Projected, Room
 ROWS_PER_PAGE = 5_000
 
 
-def verify_room(room: Room, connection: Connection, progress: Callable[[int], None] = lambda _events: None) -> Iterator[Finding]:
+def verify_room(
+    room: Room, connection: Connection, progress: Callable[[int], None] = lambda _events: None
+) -> Iterator[Finding]:
     """Yields what does not hold in ``room``; nothing when all is well. ``progress`` is told events as they are read."""
     machine = room.blank()
     replayed = True
@@ -40,22 +42,46 @@ def verify_room(room: Room, connection: Connection, progress: Callable[[int], No
 
 def _check_link(room: Room, row: StoredEvent, prev_hash: bytes, seq: int) -> Iterator[Finding]:
     if row.seq != seq + 1:
-        yield Finding(room.name, "log_gap", row.seq, row.type, f"Event {row.seq} follows {seq}: {row.seq - seq - 1} events are missing.",
-                      f"事件 {row.seq} 紧接在 {seq} 之后：缺少 {row.seq - seq - 1} 个事件。")
+        yield Finding(
+            room.name,
+            "log_gap",
+            row.seq,
+            row.type,
+            f"Event {row.seq} follows {seq}: {row.seq - seq - 1} events are missing.",
+            f"事件 {row.seq} 紧接在 {seq} 之后：缺少 {row.seq - seq - 1} 个事件。",
+        )
     if row.prev_hash != prev_hash:
-        yield Finding(room.name, "chain_broken", row.seq, row.type, f"Event {row.seq} ({row.type}) is not chained to event {seq}.",
-                      f"事件 {row.seq}（{row.type}）没有与事件 {seq} 相链接。")
+        yield Finding(
+            room.name,
+            "chain_broken",
+            row.seq,
+            row.type,
+            f"Event {row.seq} ({row.type}) is not chained to event {seq}.",
+            f"事件 {row.seq}（{row.type}）没有与事件 {seq} 相链接。",
+        )
     if chain_hash(row.prev_hash, row.seq, row.at, row.type, row.actor, row.payload.encode()) != row.hash:
-        yield Finding(room.name, "event_changed", row.seq, row.type, f"Event {row.seq} ({row.type}) is not what was written: its hash does not fit.",
-                      f"事件 {row.seq}（{row.type}）与写入时不一致：哈希不符。")
+        yield Finding(
+            room.name,
+            "event_changed",
+            row.seq,
+            row.type,
+            f"Event {row.seq} ({row.type}) is not what was written: its hash does not fit.",
+            f"事件 {row.seq}（{row.type}）与写入时不一致：哈希不符。",
+        )
 
 
 def _evolve(log: Log, machine: Machine, row: StoredEvent, room: str) -> Finding | None:
     try:
         machine.evolve(log.decode(row).event, row.at, row.seq)
     except (msgspec.MsgspecError, KeyError, ValueError, AssertionError, TypeError, AttributeError, IndexError) as error:
-        return Finding(room, "replay_failed", row.seq, row.type, f"Event {row.seq} ({row.type}) cannot be replayed: {type(error).__name__}: {error}.",
-                       f"事件 {row.seq}（{row.type}）无法重放：{type(error).__name__}：{error}。")
+        return Finding(
+            room,
+            "replay_failed",
+            row.seq,
+            row.type,
+            f"Event {row.seq} ({row.type}) cannot be replayed: {type(error).__name__}: {error}.",
+            f"事件 {row.seq}（{row.type}）无法重放：{type(error).__name__}：{error}。",
+        )
     return None
 
 
@@ -78,17 +104,35 @@ def _check_rows(
         shown = ", ".join(map(str, key))
         if wanted is None:
             seq = actual[seq_at]
-            yield Finding(room, "row_unknown", seq, kinds.get(seq, ""), f"{name} {shown} is in the database but no event made it.",
-                          f"{name} {shown} 存在于数据库中，但没有任何事件产生它。")
+            yield Finding(
+                room,
+                "row_unknown",
+                seq,
+                kinds.get(seq, ""),
+                f"{name} {shown} is in the database but no event made it.",
+                f"{name} {shown} 存在于数据库中，但没有任何事件产生它。",
+            )
         elif actual != wanted:
             seq = wanted[seq_at]
             diffs = [(column, a, w) for column, a, w in zip(columns, actual, wanted, strict=True) if a != w]
             en = "; ".join(f"{column} is {a!r}, the log says {w!r}" for column, a, w in diffs)
             zh = "；".join(f"{column} 为 {a!r}，日志为 {w!r}" for column, a, w in diffs)
-            yield Finding(room, "row_changed", seq, kinds.get(seq, ""), f"{name} {shown}: {en} (last changed by event {seq} {kinds.get(seq, '')}).",
-                          f"{name} {shown}：{zh}（最后由事件 {seq} {kinds.get(seq, '')} 更改）。")
+            yield Finding(
+                room,
+                "row_changed",
+                seq,
+                kinds.get(seq, ""),
+                f"{name} {shown}: {en} (last changed by event {seq} {kinds.get(seq, '')}).",
+                f"{name} {shown}：{zh}（最后由事件 {seq} {kinds.get(seq, '')} 更改）。",
+            )
     for key, wanted in expected.items():
         seq = wanted[seq_at]
         shown = ", ".join(map(str, key))
-        yield Finding(room, "row_missing", seq, kinds.get(seq, ""), f"{name} {shown} is missing (last changed by event {seq} {kinds.get(seq, '')}).",
-                      f"{name} {shown} 缺失（最后由事件 {seq} {kinds.get(seq, '')} 更改）。")
+        yield Finding(
+            room,
+            "row_missing",
+            seq,
+            kinds.get(seq, ""),
+            f"{name} {shown} is missing (last changed by event {seq} {kinds.get(seq, '')}).",
+            f"{name} {shown} 缺失（最后由事件 {seq} {kinds.get(seq, '')} 更改）。",
+        )

@@ -172,10 +172,10 @@ def router(service: Service) -> APIRouter:
             uscc=event.uscc,
             name=event.name,
             name_zh=event.name_zh,
-            roles=list(event.roles),
+            roles=list(event.roles),  # type: ignore[arg-type]
             state="registered",
             registered_at=outcome.at,
-        )  # type: ignore[arg-type]
+        )
 
     @routes.get("/v1/participants", responses=problems(401, 403, 422, 429), operation_id="listCompanies")
     def companies(
@@ -301,7 +301,8 @@ def router(service: Service) -> APIRouter:
         "/v1/keys", status_code=201, responses=problems(401, 403, 404, 409, 413, 422, 429, 503), operation_id="issueKey"
     )
     async def issue(body: NewKey, call: Caller, idempotency_key: IdempotencyKey = None) -> KeyAnswer:
-        """Makes an API key. The secret is in this answer and nowhere else: a repeated request gives the record without it.
+        """Makes an API key. The secret is in this answer and nowhere else: a repeated request gives the record
+        without it.
         Any key of a company may make keys with no more scopes than it has itself; the operator makes any company's."""
         principal = call.require("read")
         participant_id = body.participant_id or principal.participant_id

@@ -1,4 +1,5 @@
-"""A small room for testing the kernel: named counters that must not fall below zero, once in memory, once over a view."""
+"""A small room for testing the kernel: named counters that must not fall below zero, once in memory, once over a
+view."""
 
 from __future__ import annotations
 
@@ -128,6 +129,13 @@ def memory_room() -> Room:
 
 def view_room() -> Room:
     return ViewRoom(
-        "counter", (Added,), (Add, Explode), table_of(CounterEvent), TABLES, {"counter_counters": Counter}, ViewCounters,
-        lambda command: [("counter_counters", command.name)], lambda _command, _view: [],
+        "counter",
+        (Added,),
+        (Add, Explode),
+        table_of(CounterEvent),
+        TABLES,
+        {"counter_counters": Counter},
+        ViewCounters,
+        lambda command: [("counter_counters", command.name)],
+        lambda _command, _view: [],
     )

@@ -40,7 +40,7 @@ async def running(url: str, room: Room, **options: int) -> AsyncIterator[Sequenc
 
 def values(sequencer: Sequencer) -> dict[str, int]:
     with sequencer.writer.store.read_engine.connect() as connection:
-        return {name: value for name, value in connection.execute(text("SELECT id, value FROM counter_counters"))}
+        return {row.id: row.value for row in connection.execute(text("SELECT id, value FROM counter_counters"))}
 
 
 def findings(sequencer: Sequencer) -> list[str]:
@@ -69,7 +69,9 @@ def test_answers_follow_the_commit(database_url: str, make_room: Callable[[], Ro
 def test_a_refusal_changes_nothing_and_spares_its_neighbours(database_url: str, make_room: Callable[[], Room]) -> None:
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
-            results = await sequencer.submit_many([Envelope(Add("a", 5), "K1"), Envelope(Add("a", -6), "K1"), Envelope(Add("a", -5), "K1")])
+            results = await sequencer.submit_many(
+                [Envelope(Add("a", 5), "K1"), Envelope(Add("a", -6), "K1"), Envelope(Add("a", -5), "K1")]
+            )
             assert [type(result).__name__ for result in results] == ["Outcome", "BelowZero", "Outcome"]
             assert values(sequencer) == {"a": 0}
             with pytest.raises(BelowZero, match="a would fall to -1"):
@@ -102,7 +104,9 @@ def test_a_defect_takes_out_its_own_command_only(database_url: str, make_room: C
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
             results = await asyncio.gather(
-                sequencer.submit(Add("a", 1), actor="K1"), sequencer.submit(Explode("a"), actor="K2"), sequencer.submit(Add("a", 1), actor="K1"),
+                sequencer.submit(Add("a", 1), actor="K1"),
+                sequencer.submit(Explode("a"), actor="K2"),
+                sequencer.submit(Add("a", 1), actor="K1"),
                 return_exceptions=True,
             )
             assert isinstance(results[1], Internal)
@@ -113,7 +117,9 @@ def test_a_defect_takes_out_its_own_command_only(database_url: str, make_room: C
 
 
 @ROOMS
-def test_a_failed_commit_refuses_the_batch_and_service_goes_on(database_url: str, make_room: Callable[[], Room]) -> None:
+def test_a_failed_commit_refuses_the_batch_and_service_goes_on(
+    database_url: str, make_room: Callable[[], Room]
+) -> None:
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
             await sequencer.submit(Add("a", 1), actor="K1")
@@ -244,7 +250,9 @@ def test_a_second_writer_is_refused(database_url: str) -> None:
         ("INSERT INTO counter_counters VALUES ('z', 1, 2)", "row_unknown", 2),
     ],
 )
-def test_verify_names_the_event(database_url: str, make_room: Callable[[], Room], spoil: str, rule: str, seq: int) -> None:
+def test_verify_names_the_event(
+    database_url: str, make_room: Callable[[], Room], spoil: str, rule: str, seq: int
+) -> None:
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
             for name, amount in (("a", 1), ("b", 3), ("a", 5)):

@@ -1,0 +1,158 @@
+"""Bodies and answers of the exchange's routes."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from exchange.model import (
+    LOADS_MAX,
+    MASS_G_MAX,
+    PRICE_FEN_PER_KG_MAX,
+    Commodity,
+    OrderStatus,
+    ProductKind,
+    ProductStatus,
+    Side,
+    TimeInForce,
+)
+from kernel.edge import Answer, Body, MassIn, MassOut, MoneyOut, PriceIn, PriceOut, TimeIn, TimeOut
+
+
+class NewProduct(Body):
+    """The terms of a product: hydrogen or haulage in whole loads of one container class for one delivery window."""
+
+    product_id: str = Field(pattern=r"^[A-Z0-9-]{1,80}$", examples=["EXW-QINGXU-TUBE20-20260303A"])
+    kind: ProductKind
+    hub: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,23}$")
+    destination_hub: str = Field(default="", pattern=r"^([A-Z][A-Z0-9]{1,23})?$", description="Haulage only.")
+    container_class: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,23}$", examples=["TUBE20"])
+    grade: str = Field(min_length=1, max_length=80, pattern=r"^[ -~]+$", examples=["GB/T 37244-2018"])
+    nominal_mass: MassIn = Field(le=MASS_G_MAX)
+    maximum_mass: MassIn = Field(le=MASS_G_MAX)
+    window_start: TimeIn
+    window_end: TimeIn
+    price_tick: PriceIn = Field(le=PRICE_FEN_PER_KG_MAX)
+    price_max: PriceIn = Field(le=PRICE_FEN_PER_KG_MAX)
+    loads_max: int = Field(ge=1, le=LOADS_MAX)
+
+
+class ProductAnswer(Answer):
+    """A product and whether it can be traded."""
+
+    product_id: str
+    kind: ProductKind
+    hub: str
+    destination_hub: str
+    container_class: str
+    grade: str
+    nominal_mass: MassOut
+    maximum_mass: MassOut
+    window_start: TimeOut
+    window_end: TimeOut
+    price_tick: PriceOut
+    price_max: PriceOut
+    loads_max: int
+    status: ProductStatus
+
+
+class LevelAnswer(Answer):
+    """Open loads at one price."""
+
+    price: PriceOut
+    loads: int
+    orders: int
+
+
+class BookAnswer(Answer):
+    """The best levels of a book, best first, after the exchange's event ``seq``."""
+
+    product_id: str
+    seq: int
+    bids: list[LevelAnswer]
+    asks: list[LevelAnswer]
+
+
+class PublicTrade(Answer):
+    """A trade without its parties."""
+
+    trade_id: str
+    product_id: str
+    price: PriceOut
+    loads: int
+    taker_side: Side
+    at: TimeOut
+
+
+class OwnTrade(PublicTrade):
+    """A trade as its parties see it; the counterparty is the other side of the delivery."""
+
+    side: Side
+    order_id: str
+    buyer_id: str
+    seller_id: str
+
+
+class OrderView(Answer):
+    """An order as it stands now."""
+
+    order_id: str
+    client_order_id: str
+    product_id: str
+    participant_id: str
+    side: Side
+    price: PriceOut
+    loads: int
+    time_in_force: TimeInForce
+    status: OrderStatus
+    executed_loads: int
+    open_loads: int
+    average_price: PriceOut | None
+    reason: str
+    placed_at: TimeOut
+    updated_at: TimeOut
+
+
+class NewCapacity(Body):
+    """The loads the caller's company can provide in a window, in total."""
+
+    commodity: Commodity
+    window_start: TimeIn
+    loads: int = Field(ge=0, le=LOADS_MAX)
+
+
+class NewCapacityAnswer(Answer):
+    """The capacity as it was declared."""
+
+    commodity: Commodity
+    window_start: TimeOut
+    loads: int
+
+
+class CapacityAnswer(Answer):
+    """A declared capacity and what is left of it."""
+
+    commodity: Commodity
+    window_start: TimeOut
+    loads: int
+    reserved_loads: int
+    consumed_loads: int
+    free_loads: int
+
+
+class LimitsAnswer(Answer):
+    """What the caller's company may still order for."""
+
+    participant_id: str
+    granted: MoneyOut
+    reserved: MoneyOut
+    committed: MoneyOut
+    free: MoneyOut
+    capacities: list[CapacityAnswer]
+
+
+class MarketAnswer(Answer):
+    """Whether orders are taken."""
+
+    is_open: bool
+    day: str
+    now: TimeOut

@@ -1,0 +1,385 @@
+"""The assembled web application: the rooms' routes, the house's own, and the conventions around them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import fastapi_offline
+import msgspec
+import settlement.api
+import tracking.api
+import tracking.published
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+import exchange.api
+import exchange.published
+import participants.api
+from h2market import __version__
+from h2market.platform import Platform
+from kernel.clock import SimulatedClock, to_text
+from kernel.config import SERVICES, Settings
+from kernel.edge import Answer, Body, TimeIn, TimeOut
+from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound
+from kernel.facts import Fact
+from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
+from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, from_validation, problem_response
+from kernel.openapi import Problem, problems
+from kernel.service import caller
+
+FACTS: dict[str, dict[str, Fact]] = {"exchange": exchange.published.FACTS, "tracking": tracking.published.FACTS}
+#: Bank statements are files; everything else is small.
+BODY_LIMITS = {"/v1/bank-statements": 8 << 20}
+#: How often a waiting reader of a log looks for news.
+POLL_PAUSE_S = 0.02
+Caller = Annotated[Call, Depends(caller)]
+
+
+class FollowerHealth(Answer):
+    """How far a follower is behind the log it follows, in events."""
+
+    name: str
+    cursor: int
+    lag: int
+    error: str | None
+
+
+class RoomHealth(Answer):
+    """A room's log and queue."""
+
+    name: str
+    seq: int
+    waiting: int
+    commits: int
+    rebuilds: int
+    broken: str | None
+
+
+class Health(Answer):
+    """The state of this process. ``ok``: every room writes, every follower follows, every job works."""
+
+    ok: bool
+    version: str
+    now: TimeOut
+    rooms: list[RoomHealth]
+    followers: list[FollowerHealth]
+    failed_jobs: dict[str, str]
+
+
+class ClockMove(Body):
+    """Where to move a simulated clock."""
+
+    now: TimeIn
+
+
+class ClockAnswer(Answer):
+    """A simulated clock and how many jobs its move set off."""
+
+    now: TimeOut
+    fired: int
+
+
+def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform: Platform | None = None) -> ASGIApp:
+    """The ASGI application of a process that runs ``services``."""
+    house = platform or Platform(settings, services)
+    return Edge(
+        create_fastapi(house),
+        house.key_ring,
+        per_window=settings.requests_per_window,
+        anonymous_per_window=settings.anonymous_per_window,
+        body_limits=BODY_LIMITS,
+        observe=house.metrics.observe,
+    )
+
+
+def create_fastapi(house: Platform) -> FastAPI:
+    """The application inside the conventions."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await house.start()
+        try:
+            yield
+        finally:
+            await house.stop()
+
+    app = FastAPI(
+        title="h2market",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        summary="Hydrogen trading: orders, loads, payments. 氢能交易：订单、运输、结算。",
+    )
+    app.state.platform = house
+    _add_rooms(app, house)
+    app.include_router(_health(house))
+    app.include_router(_internal(house))
+    if isinstance(house.clock, SimulatedClock):
+        app.include_router(_clock(house))
+    _add_docs(app)
+    _add_errors(app)
+    return app
+
+
+def _add_rooms(app: FastAPI, house: Platform) -> None:
+    if "exchange" in house.handlers:
+        exchange.api.mount(app, house.service("exchange"))
+    if "participants" in house.handlers:
+        app.include_router(participants.api.router(house.service("participants")))
+    if "tracking" in house.handlers:
+        app.include_router(tracking.api.router(house.service("tracking")))
+    if "settlement" in house.handlers:
+        app.include_router(settlement.api.router(house.service("settlement")))
+
+
+def _health(house: Platform) -> APIRouter:
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/health/live", operation_id="live")
+    async def live() -> dict[str, bool]:
+        """The process answers."""
+        return {"ok": True}
+
+    @routes.get("/health/ready", operation_id="ready", responses=problems(503))
+    async def ready(response: Response) -> dict[str, bool]:
+        """Every room can write; 503 otherwise."""
+        response.status_code = 200 if house.ready else 503
+        return {"ok": house.ready}
+
+    @routes.get("/health", operation_id="health")
+    async def health() -> Health:
+        """Rooms, followers with their lag, and failed jobs."""
+        rooms = [
+            RoomHealth(
+                name=name,
+                seq=one.tail.seq,
+                waiting=one.waiting,
+                commits=one.commits,
+                rebuilds=one.rebuilds,
+                broken=one.broken,
+            )
+            for name, one in house.sequencers.items()
+        ]
+        followers = await asyncio.gather(*(_follower(follower) for follower in house.followers))
+        ok = house.ready and not house.alarm.failures and all(follower.error is None for follower in followers)
+        return Health(
+            ok=ok,
+            version=__version__,
+            now=house.clock.now_us(),
+            rooms=rooms,
+            followers=list(followers),
+            failed_jobs=house.alarm.failures,
+        )
+
+    @routes.get(
+        "/metrics",
+        operation_id="metrics",
+        response_class=Response,
+        responses={
+            200: {
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+                "description": "Metrics in the format of Prometheus.",
+            }
+        },
+    )
+    async def metrics() -> Response:
+        """The numbers of this process, in the text format of Prometheus."""
+        for name, one in house.sequencers.items():
+            house.metrics.log_seq.labels(name).set(one.tail.seq)
+            house.metrics.queue.labels(name).set(one.waiting)
+            house.metrics.commits.labels(name).set(one.commits)
+            house.metrics.rebuilds.labels(name).set(one.rebuilds)
+        for follower in await asyncio.gather(*(_follower(follower) for follower in house.followers)):
+            house.metrics.lag.labels(follower.name).set(follower.lag)
+        return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+async def _follower(follower: Any) -> FollowerHealth:
+    try:
+        lag, error = await follower.lag(), follower.error
+    except Exception as unreachable:
+        lag, error = 0, follower.error or f"{type(unreachable).__name__}: {unreachable}"
+    return FollowerHealth(name=follower.name, cursor=follower.cursor, lag=lag, error=error)
+
+
+def _clock(house: Platform) -> APIRouter:
+    routes = APIRouter(tags=["operator"])
+
+    @routes.post("/v1/operator/clock", responses=problems(401, 403, 409, 413, 422, 429), operation_id="moveClock")
+    async def move(body: ClockMove, call: Caller) -> ClockAnswer:
+        """Moves the simulated clock forward and runs the jobs that fall due on the way. Scope: operate."""
+        if call.principal is None or "service" not in call.principal.scopes:
+            call.require("operate")
+        if body.now < house.clock.now_us():
+            raise Conflict(
+                field="now",
+                rule="clock_forward",
+                message=f"The clock stands at {to_text(house.clock.now_us())} and does not go back.",
+            )
+        fired = await house.alarm.advance(body.now)
+        return ClockAnswer(now=house.clock.now_us(), fired=fired)
+
+    return routes
+
+
+def _internal(house: Platform) -> APIRouter:
+    """What services tell one another; needs the scope service and is no part of the published interface."""
+    routes = APIRouter(prefix="/v1/internal", include_in_schema=False)
+
+    def sequencer(room: str) -> Any:
+        found = house.sequencers.get(room)
+        if found is None:
+            raise NotFound(field="room", kind="room", id=room[:64])
+        return found
+
+    @routes.get("/{room}/head")
+    async def head(room: str, call: Caller) -> dict[str, int]:
+        call.require("service")
+        return {"seq": sequencer(room).tail.seq}
+
+    @routes.get("/{room}/events")
+    async def events(
+        room: str,
+        call: Caller,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=FOLLOW_EVENTS_MAX)] = FOLLOW_EVENTS_MAX,
+        wait_s: Annotated[float, Query(ge=0, le=60)] = POLL_WAIT_S,
+    ) -> Response:
+        call.require("service")
+        one = sequencer(room)
+        until = time.monotonic() + wait_s
+        while one.tail.seq <= after and time.monotonic() < until:  # noqa: ASYNC110 - many readers, one short look each
+            await asyncio.sleep(POLL_PAUSE_S)
+        rows = await asyncio.to_thread(read_stored, house.store, one.room.log, after, limit)
+        return Response(
+            msgspec.json.encode([WireEvent.of(row) for row in rows]),
+            media_type="application/json",
+            headers={"X-Log-Head": str(one.tail.seq)},
+        )
+
+    @routes.post("/{room}/commands")
+    async def commands(room: str, request: Request, call: Caller) -> dict[str, bool]:
+        call.require("service")
+        one = sequencer(room)
+        try:
+            wire = msgspec.json.decode(await request.body(), type=WireCommand)
+            command = one.room.commands.decode(wire.type, wire.payload)
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise InvalidInput("body", "command", f"This is no command of {room}: {error}") from error
+        await LocalPort(one).send(command, actor="service", key=wire.key)
+        return {"ok": True}
+
+    @routes.get("/{room}/facts/{name}")
+    def facts(room: str, name: str, call: Caller) -> Response:
+        call.require("service")
+        fact = FACTS.get(room, {}).get(name)
+        if fact is None or room not in house.sequencers:
+            raise NotFound(field="name", kind="fact", id=f"{room}/{name}"[:64])
+        with house.store.reading() as session:
+            return Response(msgspec.json.encode(list(fact.read(session))), media_type="application/json")
+
+    @routes.post("/jobs/{name}")
+    async def run_job(name: str, call: Caller) -> dict[str, bool]:
+        call.require("service")
+        try:
+            await house.run_job(name)
+        except KeyError as error:
+            raise NotFound(field="name", kind="job", id=name[:64]) from error
+        return {"ok": True}
+
+    return routes
+
+
+def _add_docs(app: FastAPI) -> None:
+    app.mount(
+        "/static/docs", StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static"), name="docs-assets"
+    )
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="h2market",
+            swagger_js_url="/static/docs/swagger-ui-bundle.js",
+            swagger_css_url="/static/docs/swagger-ui.css",
+            swagger_favicon_url="/static/docs/favicon.png",
+        )
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            components = schema.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            inner = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(inner.pop("$defs"))
+            schemas["Problem"] = inner
+            components["securitySchemes"] = {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: h2m_ and 43 characters."}
+            }
+            for name, extra in exchange.api.openapi_paths().items():
+                schema["paths"].setdefault(name, {}).update(extra)
+            schemas.update(exchange.api.openapi_schemas())
+            for path, item in schema["paths"].items():
+                for operation in item.values():
+                    if isinstance(operation, dict) and not path.startswith(("/health", "/metrics")):
+                        operation["security"] = [{"apiKey": []}]
+                        for answer in operation["responses"].values():  # FastAPI's own error shape is not used here
+                            answer.get("content", {}).pop("application/json", None) if "HTTPValidationError" in str(
+                                answer
+                            ) else None
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _add_errors(app: FastAPI) -> None:
+    def answer(error: H2MarketError, request: Request) -> Response:
+        status, headers, body = problem_response(error, call_of(request.scope), request.url.path)
+        response = Response(body, status)
+        response.raw_headers = headers
+        return response
+
+    @app.exception_handler(H2MarketError)
+    async def known(request: Request, error: H2MarketError) -> Response:
+        return answer(error, request)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return answer(from_validation(error.errors()), request)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return answer(NotFound(field="path", rule="path", kind="path", id=request.url.path[:200]), request)
+        if error.status_code == 405:
+            response = answer(MethodNotAllowed(field="method", method=request.method), request)
+            for name, value in (error.headers or {}).items():
+                response.headers[name] = value
+            return response
+        return answer(
+            InvalidInput(
+                "body", "json", f"The request could not be read: {error.detail}", f"请求无法读取：{error.detail}"
+            ),
+            request,
+        )
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return answer(as_internal(error), request)

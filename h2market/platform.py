@@ -1,0 +1,280 @@
+"""The composition root: which rooms this process runs, and how they are wired to one another.
+
+    participants log --> exchange  (who may trade)
+                     --> tracking  (facilities)          exchange log --> tracking (shipments of what was traded)
+                     --> settlement (cash accounts)                   --> settlement (holds)
+    tracking log --> settlement (what was delivered)     settlement log --> exchange (limits follow the money)
+
+In one process every arrow is a follower of a log in the same database. A service alone follows the others over HTTP and
+keeps a replica of the participants' log, so that it can tell whose key a request carries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import tracking.jobs
+import tracking.published
+import tracking.service
+
+import exchange.following
+import exchange.jobs
+import exchange.published
+import exchange.service
+import participants.service
+import settlement.courier
+import settlement.following
+import settlement.jobs
+import settlement.service
+import tracking.following
+from h2market.migrate import migrate
+from kernel.auth import Principal
+from kernel.clock import Clock, SimulatedClock, SystemClock, from_text
+from kernel.config import SERVICES, Settings
+from kernel.facts import FactSource, LocalFacts, RemoteFacts
+from kernel.feed import (
+    Deliver,
+    Follower,
+    LocalPort,
+    LocalSource,
+    Port,
+    RemotePort,
+    RemoteSource,
+    Source,
+    ToOwnRoom,
+    ToPort,
+)
+from kernel.jobs import AlarmClock, Job
+from kernel.messages import Codec, Command, Event, Recorded
+from kernel.replica import Replica
+from kernel.room import Room
+from kernel.sequencer import Sequencer, Writer
+from kernel.service import Service
+from kernel.store import Store
+from kernel.tables import CursorRow
+from kernel.telemetry import Metrics
+from participants.directory import Directory
+
+_log = logging.getLogger("h2market.platform")
+
+#: Which service's process a room's log is written in.
+HOME = {"participants": "exchange", "exchange": "exchange", "tracking": "tracking", "settlement": "settlement"}
+JOBS: dict[str, tuple[Job, ...]] = {
+    "exchange": exchange.jobs.JOBS,
+    "tracking": tracking.jobs.JOBS,
+    "settlement": settlement.jobs.JOBS,
+}
+
+
+def make_rooms() -> dict[str, Room]:
+    """Every room of the house, by name, in the order in which their arrows point."""
+    return {
+        "participants": participants.service.make_room(),
+        "exchange": exchange.service.make_room(),
+        "tracking": tracking.service.make_room(),
+        "settlement": settlement.service.make_room(),
+    }
+
+
+class KeyRing:
+    """Finds principals in the directory; between services the shared service key is one too."""
+
+    def __init__(self, directory: Directory, service_key: str) -> None:
+        self._directory = directory
+        self._service_hash = hashlib.sha256(service_key.encode()).digest() if service_key else None
+        self._service = Principal("", "service", frozenset(), frozenset({"service"}), True)
+
+    def authenticate(self, secret: str) -> Principal | None:
+        """None for a secret that nobody has."""
+        principal = self._directory.authenticate(secret)
+        if principal is not None or self._service_hash is None:
+            return principal
+        same = hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), self._service_hash)
+        return self._service if same else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrow:
+    """One follower: whose log, into which room, and what it makes of an event."""
+
+    name: str
+    source: str
+    target: str
+    handle: Callable[[Recorded], Sequence[Command]]
+
+
+ARROWS = (
+    _Arrow("exchange.participants", "participants", "exchange", exchange.following.follow_participants),
+    _Arrow("tracking.participants", "participants", "tracking", tracking.following.follow_participants),
+    _Arrow("tracking.exchange", "exchange", "tracking", tracking.following.follow_exchange),
+    _Arrow("settlement.participants", "participants", "settlement", settlement.following.follow_participants),
+    _Arrow("settlement.exchange", "exchange", "settlement", settlement.following.follow_exchange),
+    _Arrow("settlement.tracking", "tracking", "settlement", settlement.following.follow_tracking),
+)
+
+
+class Platform:
+    """The rooms of one process, running. ``services`` are those whose logs this process writes."""
+
+    def __init__(self, settings: Settings, services: Sequence[str] = SERVICES, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.services = tuple(services)
+        self.store = Store(settings.database_url, settings.schema)
+        self.clock: Clock = clock or _clock(settings)
+        self.writer = Writer(self.store)
+        self.rooms = make_rooms()
+        self.metrics = Metrics()
+        self.directory = Directory()
+        self.key_ring = KeyRing(self.directory, settings.service_key)
+        self.sequencers: dict[str, Sequencer] = {
+            name: Sequencer(room, self.writer, self.clock)
+            for name, room in self.rooms.items()
+            if HOME[name] in self.services
+        }
+        self.replica = None if "participants" in self.sequencers else Replica(self.rooms["participants"], self.writer)
+        self._clients: dict[str, httpx.AsyncClient] = {}
+        self.followers: list[Follower] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.handlers: dict[str, Any] = self._handlers()
+        self.alarm = AlarmClock(self.clock, self._jobs() if settings.scheduler else [])
+
+    # --- life
+
+    async def start(self) -> None:
+        """Takes the writer's lock, brings the schema and every room up to date, and begins to follow."""
+        connection = self.writer.connection
+        migrate(connection)
+        for sequencer in self.sequencers.values():
+            sequencer.start(connection)
+        if self.replica:
+            self.replica.start(connection)
+        with connection.begin():
+            for recorded in self.rooms["participants"].log.read(connection):
+                self.directory.update(recorded)
+            cursors = {row.follower: row.seq for row in connection.execute(CursorRow.__table__.select())}  # type: ignore[attr-defined]
+        (self.replica or self.sequencers["participants"]).on_commit(self._learn)
+        self.writer.start()
+        self._follow(cursors)
+        await self.alarm.start()
+
+    async def stop(self) -> None:
+        """Finishes what was begun and lets everything go."""
+        self.alarm.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for client in self._clients.values():
+            await client.aclose()
+        await asyncio.to_thread(self.writer.stop)
+        self.store.close()
+
+    async def run_job(self, name: str) -> None:
+        """Runs one job now. Raises KeyError for a name that is none."""
+        await {job.name: run for job, run in self._jobs()}[name]()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every room can write."""
+        return all(sequencer.broken is None for sequencer in self.sequencers.values())
+
+    def service(self, name: str) -> Any:
+        """What the routes and jobs of a room stand on."""
+        return self.handlers[name]
+
+    # --- wiring
+
+    def _learn(self, recorded: Sequence[Recorded]) -> None:
+        for one in recorded:
+            self.directory.update(one)
+
+    def _handlers(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        if "participants" in self.sequencers:
+            made["participants"] = Service(self.sequencers["participants"], self.store, self.clock)
+        if "exchange" in self.sequencers:
+            made["exchange"] = exchange.service.ExchangeService(self.sequencers["exchange"], self.store, self.clock)
+        if "tracking" in self.sequencers:
+            made["tracking"] = tracking.service.TrackingService(self.sequencers["tracking"], self.store, self.clock)
+        if "settlement" in self.sequencers:
+            facts: dict[str, FactSource] = {
+                "exchange": self._facts("exchange", exchange.published.FACTS),
+                "tracking": self._facts("tracking", tracking.published.FACTS),
+            }
+            made["settlement"] = settlement.service.SettlementService(
+                self.sequencers["settlement"], self.store, self.clock, facts
+            )
+        return made
+
+    def _jobs(self) -> list[tuple[Job, Callable[[], Any]]]:
+        def bound(job: Job, service: Any) -> Callable[[], Any]:
+            return lambda: job.run(service)
+
+        return [(job, bound(job, self.handlers[name])) for name in self.services for job in JOBS[name]]
+
+    def _client(self, service: str) -> httpx.AsyncClient:
+        client = self._clients.get(service)
+        if client is None:
+            url = self.settings.url_of(service)
+            if not url or not self.settings.service_key:
+                raise ValueError(
+                    f"set H2MARKET_{service.upper()}_URL and H2MARKET_SERVICE_KEY: the {service} service runs elsewhere"
+                )
+            client = httpx.AsyncClient(
+                base_url=url,
+                headers={"Authorization": f"Bearer {self.settings.service_key}"},
+                timeout=30,
+                trust_env=False,
+            )
+            self._clients[service] = client
+        return client
+
+    def _source(self, room: str) -> Source:
+        if room in self.sequencers:
+            return LocalSource(self.store, self.sequencers[room])
+        return RemoteSource(self._client(HOME[room]), room)
+
+    def _facts(self, room: str, facts: Any) -> FactSource:
+        if room in self.sequencers:
+            return LocalFacts(self.store, facts)
+        return RemoteFacts(self._client(HOME[room]), room, facts)
+
+    def _port(self, room: str) -> Port:
+        if room in self.sequencers:
+            return LocalPort(self.sequencers[room])
+        return RemotePort(self._client(HOME[room]), room, self.rooms[room].commands)
+
+    def _follow(self, cursors: dict[str, int]) -> None:
+        def add(name: str, source: str, deliver: Deliver, cursor: int) -> None:
+            self.followers.append(Follower(name, self._source(source), deliver, cursor))
+
+        if self.replica:
+            add(f"{self.services[0]}.replica", "participants", self.replica.deliver, self.replica.tail.seq)
+        for arrow in ARROWS:
+            if arrow.target in self.sequencers:
+                codec: Codec[Event] = self.rooms[arrow.source].events
+                add(
+                    arrow.name,
+                    arrow.source,
+                    ToOwnRoom(self.sequencers[arrow.target], codec, arrow.handle),
+                    cursors.get(arrow.name, 0),
+                )
+        if "settlement" in self.sequencers:
+            courier = ToPort(
+                self.sequencers["settlement"],
+                self._port("exchange"),
+                self.rooms["settlement"].events,
+                settlement.courier.limits_courier,
+            )
+            add("settlement.courier", "settlement", courier, cursors.get("settlement.courier", 0))
+        self._tasks = [asyncio.create_task(follower.run(), name=follower.name) for follower in self.followers]
+
+
+def _clock(settings: Settings) -> Clock:
+    return SimulatedClock(from_text(settings.simulated_clock)) if settings.simulated_clock else SystemClock()

@@ -1,0 +1,182 @@
+"""One transaction in the making: commands decided in order, and everything that is written because of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select, tuple_
+
+from kernel.errors import H2MarketError, Internal, KeyReused
+from kernel.log import StoredEvent, Tail
+from kernel.messages import Command, Event, Recorded
+from kernel.room import Room, table_of
+from kernel.store import Row, insert_rows, upsert_rows
+from kernel.tables import CursorRow, IdempotencyRow
+
+#: Idempotency keys looked up in one statement.
+KEYS_PER_STATEMENT_MAX = 400
+
+_log = logging.getLogger("h2market.sequencer")
+
+
+class Key(NamedTuple):
+    """An idempotency key: unique for ever within its room and scope; ``fingerprint`` is the SHA-256 of the request."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+
+
+class Envelope(NamedTuple):
+    """A command, who sends it, and the key under which it takes effect once."""
+
+    command: Command
+    actor: str
+    key: Key | None = None
+
+
+class Cursor(NamedTuple):
+    """How far a follower comes with the unit that carries this."""
+
+    follower: str
+    seq: int
+
+
+class Outcome(NamedTuple):
+    """What a command did: its events from position ``seq`` on. ``replayed``: it had been done before under its key."""
+
+    seq: int
+    at: int
+    events: tuple[Event, ...]
+    replayed: bool = False
+
+
+Result = Outcome | H2MarketError
+
+
+class Unit:
+    """What one caller submitted together. With a cursor it is all or nothing."""
+
+    __slots__ = ("cursor", "envelopes", "future", "loop", "read", "results")
+
+    def __init__(self, envelopes: Sequence[Envelope], cursor: Cursor | None, read: Callable[[Any], Any] | None) -> None:
+        self.envelopes = envelopes
+        self.cursor = cursor
+        self.read = read
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.results: Any = None
+
+
+class Poisoned(Exception):
+    """A unit that must be taken out so that the others of its batch can go on."""
+
+    def __init__(self, unit: Unit, error: H2MarketError) -> None:
+        self.unit = unit
+        self.error = error
+
+
+class Batch:
+    """One transaction in the making."""
+
+    def __init__(self, room: Room, connection: Connection, units: Sequence[Unit], tail: Tail, at: int) -> None:
+        self.room = room
+        self.log = room.log
+        self.connection = connection
+        self.units = units
+        self.tail = tail
+        self.at = at
+        self.rows: list[StoredEvent] = []
+        self.recorded: list[Recorded] = []
+        self.keys: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
+        self.key_rows: list[Row] = []
+        self.cursors: dict[str, int] = {}
+        self.machine = self.room.open(connection, [envelope.command for unit in units for envelope in unit.envelopes])
+
+    def decide(self) -> None:
+        """Lets the machine decide every unit in order."""
+        self._known_keys()
+        done = self._known_cursors()
+        for unit in self.units:
+            if unit.cursor is None:
+                unit.results = [self._one(unit, envelope) for envelope in unit.envelopes]
+            elif unit.cursor.seq > done.get(unit.cursor.follower, 0):
+                for envelope in unit.envelopes:
+                    result = self._one(unit, envelope)
+                    if isinstance(result, H2MarketError):
+                        raise Poisoned(unit, result)
+                done[unit.cursor.follower] = self.cursors[unit.cursor.follower] = unit.cursor.seq
+
+    def write(self) -> None:
+        """Puts the batch into the transaction."""
+        self.log.append(self.connection, self.rows)
+        self.room.write(self.connection, self.machine.changes)
+        insert_rows(self.connection, table_of(IdempotencyRow), self.key_rows)
+        upsert_rows(self.connection, table_of(CursorRow), list(self.cursors.items()))
+
+    def _one(self, unit: Unit, envelope: Envelope) -> Result:
+        command, actor, key = envelope
+        if key is not None:
+            known = self.keys.get((key.scope, key.key))
+            if known is not None:
+                fingerprint, outcome = known
+                return outcome if fingerprint == key.fingerprint else KeyReused(field="Idempotency-Key", key=key.key)
+        try:
+            events = self.machine.apply(command, self.at, self.tail.seq + 1)
+        except H2MarketError as refusal:
+            return refusal
+        except Exception as error:
+            raise Poisoned(
+                unit, internal_error(f"{self.room.name} could not decide {type(command).__name__}")
+            ) from error
+        outcome = Outcome(self.tail.seq + 1, self.at, tuple(events))
+        rows, self.tail = self.log.chain(self.tail, self.at, actor, events)
+        self.rows += rows
+        self.recorded += [Recorded(row.seq, self.at, actor, event) for row, event in zip(rows, events, strict=True)]
+        if key is not None:
+            self.keys[key.scope, key.key] = key.fingerprint, outcome._replace(replayed=True)
+            self.key_rows.append(
+                (self.room.name, key.scope, key.key, key.fingerprint, outcome.seq, len(events), self.at)
+            )
+        return outcome
+
+    def _known_keys(self) -> None:
+        """Loads what the batch's keys did before."""
+        wanted = list(
+            {
+                (envelope.key.scope, envelope.key.key)
+                for unit in self.units
+                for envelope in unit.envelopes
+                if envelope.key
+            }
+        )
+        columns = table_of(IdempotencyRow).c
+        for start in range(0, len(wanted), KEYS_PER_STATEMENT_MAX):
+            chunk = wanted[start : start + KEYS_PER_STATEMENT_MAX]
+            for row in self.connection.execute(
+                select(
+                    columns.scope, columns.key, columns.fingerprint, columns.first_seq, columns.events, columns.at
+                ).where(columns.room == self.room.name, tuple_(columns.scope, columns.key).in_(chunk))
+            ).all():
+                events = tuple(found.event for found in self.log.read(self.connection, row.first_seq - 1, row.events))
+                outcome = Outcome(row.first_seq, row.at, events, replayed=True)
+                self.keys[row.scope, row.key] = bytes(row.fingerprint), outcome
+
+    def _known_cursors(self) -> dict[str, int]:
+        followers = {unit.cursor.follower for unit in self.units if unit.cursor}
+        if not followers:
+            return {}
+        columns = table_of(CursorRow).c
+        found = self.connection.execute(select(columns.follower, columns.seq).where(columns.follower.in_(followers)))
+        return {row.follower: row.seq for row in found}
+
+
+def internal_error(what: str) -> Internal:
+    """Logs the exception under way and gives the error that the caller sees; its id finds the log line."""
+    error_id = uuid.uuid4().hex
+    _log.exception("%s (error %s)", what, error_id)
+    return Internal(error_id=error_id)

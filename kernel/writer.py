@@ -1,0 +1,68 @@
+"""The one thread that writes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from kernel.store import Store
+
+_log = logging.getLogger("h2market.writer")
+
+
+class Writer:
+    """The thread that owns the writing connection; rooms queue for a turn."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._turns: SimpleQueue[Callable[[Connection], None] | None] = SimpleQueue()
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="h2market-writer", daemon=True)
+
+    def start(self) -> None:
+        """Takes the writer's lock. Raises WriterTaken."""
+        if self._connection is None:
+            self._connection = self.store.connect_writer()
+        self._thread.start()
+
+    def call(self, turn: Callable[[Connection], None]) -> None:
+        """Queues a turn."""
+        self._turns.put(turn)
+
+    @property
+    def connection(self) -> Connection:
+        """The writing connection; only the writer's own thread, or a caller before `start`, may use it."""
+        if self._connection is None:
+            self._connection = self.store.connect_writer()
+        return self._connection
+
+    def reconnect(self) -> Connection:
+        """A new writing connection in place of one that is broken."""
+        if self._connection is not None:
+            try:
+                self._connection.close()
+            except SQLAlchemyError:
+                self._connection.invalidate()
+            self._connection = None
+        return self.connection
+
+    def stop(self) -> None:
+        """Finishes what is queued, then lets the connection go."""
+        self._turns.put(None)
+        self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _run(self) -> None:
+        while (turn := self._turns.get()) is not None:
+            try:
+                turn(self.connection)
+            except Exception:
+                # A turn answers its own callers; what reaches this point is a defect of the kernel itself.
+                _log.exception("a turn of the writer failed")
