@@ -200,7 +200,7 @@ def measure(quick: bool) -> dict[str, Any]:
             server(["benchmarks.rivals", "noop", str(ports["noop"])], ports["noop"]),
             server(["benchmarks.rivals", "naive", str(ports["naive"]), f"{folder}/naive.db"], ports["naive"]),
             server(
-                ["h2market", "serve", "--port", str(ports["ours"]), "--simulated-clock", NOW],
+                ["h2market", "serve", "exchange", "--port", str(ports["ours"]), "--simulated-clock", NOW],
                 ports["ours"],
                 environment,
             ),

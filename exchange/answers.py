@@ -84,10 +84,13 @@ class PublicTrade(Answer):
 
 
 class OwnTrade(PublicTrade):
-    """A trade as its parties see it; the counterparty is the other side of the delivery."""
+    """A trade as its parties see it; the counterparty is the other side of the delivery.
 
-    side: Side
-    order_id: str
+    ``side`` and ``order_id`` are the caller's own: null for an operator or auditor, who is no party.
+    """
+
+    side: Side | None
+    order_id: str | None
     buyer_id: str
     seller_id: str
 

@@ -23,7 +23,7 @@ from exchange.answers import (
     ProductAnswer,
     PublicTrade,
 )
-from exchange.errors import ProductNotFound
+from exchange.errors import ProductNotFound, TermsInvalid
 from exchange.model import (
     ProductKind,
     ProductStatus,
@@ -39,7 +39,7 @@ from kernel.edge import (
     Page,
 )
 from kernel.errors import NotFound
-from kernel.http import KEY_PATTERN, Call
+from kernel.http import KEY_PATTERN, ASGIApp, ASGIScope, Call, Receive, Send
 from kernel.ids import number_of
 from kernel.openapi import problems
 from kernel.quantity import divide_half_even
@@ -84,13 +84,20 @@ def _side(text: str) -> Side:
     return "buy" if text == "buy" else "sell"
 
 
+def _own_side(row: TradeRow, participant_id: str) -> tuple[Side | None, str | None]:
+    if row.buyer_id == participant_id:
+        return "buy", f"O{row.buy_order_id}"
+    if row.seller_id == participant_id:
+        return "sell", f"O{row.sell_order_id}"
+    return None, None
+
+
 def _own_trade(row: TradeRow, participant_id: str) -> OwnTrade:
-    side: Side = "buy" if row.buyer_id == participant_id else "sell"
-    order_id = row.buy_order_id if side == "buy" else row.sell_order_id
+    side, order_id = _own_side(row, participant_id)
     return OwnTrade(
         **_public_trade(row).__dict__,
         side=side,
-        order_id=f"O{order_id}",
+        order_id=order_id,
         buyer_id=row.buyer_id,
         seller_id=row.seller_id,
     )
@@ -111,18 +118,33 @@ def _capacity(row: CapacityRow) -> CapacityAnswer:
 
 
 def mount(app: FastAPI, service: ExchangeService) -> None:
-    """Adds the exchange's routes; the order routes stand first, because they are asked most."""
+    """Adds the exchange's routes."""
     app.router.routes.insert(0, OrderRoutes(service))
     app.include_router(_market_routes(service))
     app.include_router(_own_routes(service))
 
 
+def ahead_of(app: ASGIApp, service: ExchangeService) -> ASGIApp:
+    """An application that answers orders itself and hands on everything else: what stands in between costs an order
+    more than its way through the book."""
+    orders = OrderRoutes(service)
+
+    async def dispatch(scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if orders.takes(scope):
+            scope["route"] = orders
+            await orders.handle(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return dispatch
+
+
 def _market_routes(service: ExchangeService) -> APIRouter:
     routes = APIRouter(tags=["market"])
-    Reads = Annotated[Session, Depends(reading(service))]
+    reads = reading(service)
 
     @routes.get("/v1/market", responses=problems(401, 403, 429), operation_id="getMarket")
-    def market(call: Caller, session: Reads) -> MarketAnswer:
+    def market(call: Caller, session: Session = Depends(reads)) -> MarketAnswer:
         """Whether the market is open. Scope: read."""
         call.require("read")
         row = session.get(MarketRow, "market")
@@ -142,12 +164,17 @@ def _market_routes(service: ExchangeService) -> APIRouter:
             body.nominal_mass, body.maximum_mass,
             body.window_start, body.window_end, body.price_tick, body.price_max, body.loads_max,
         )  # fmt: skip
-        await service.execute(call, command, "POST /v1/products")
-        return ProductAnswer(**{**body.model_dump(), "status": "open"})
+        try:
+            outcome = await service.execute(call, command, "POST /v1/products")
+        except TermsInvalid as error:
+            field = str(error.field).removesuffix("_g").removesuffix("_fen")  # as the caller wrote it
+            raise TermsInvalid(field=field, term=field) from error
+        status = "open" if outcome.events else await service.product_status(body.product_id)
+        return ProductAnswer(**{**body.model_dump(), "status": status})
 
     @routes.get("/v1/products", responses=problems(401, 403, 422, 429), operation_id="listProducts")
     def products(
-        call: Caller, session: Reads, kind: ProductKind | None = None,
+        call: Caller, session: Session = Depends(reads), kind: ProductKind | None = None,
         hub: Annotated[str | None, Query(max_length=24)] = None, status: ProductStatus | None = None,
         cursor: Cursor = None, limit: Limit = PAGE_DEFAULT,
     ) -> Page[ProductAnswer]:  # fmt: skip
@@ -162,7 +189,7 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         )
 
     @routes.get("/v1/products/{product_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getProduct")
-    def product(product_id: ProductId, call: Caller, session: Reads) -> ProductAnswer:
+    def product(product_id: ProductId, call: Caller, session: Session = Depends(reads)) -> ProductAnswer:
         """One product. Scope: read."""
         call.require("read")
         row = session.get(ProductRow, product_id)
@@ -189,7 +216,11 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         "/v1/products/{product_id}/trades", responses=problems(401, 403, 404, 422, 429), operation_id="listPublicTrades"
     )
     def public_trades(
-        product_id: ProductId, call: Caller, session: Reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        product_id: ProductId,
+        call: Caller,
+        session: Session = Depends(reads),
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
     ) -> Page[PublicTrade]:
         """The trades of a product without their parties, newest first. Scope: read."""
         call.require("read")
@@ -203,11 +234,12 @@ def _market_routes(service: ExchangeService) -> APIRouter:
 
 def _own_routes(service: ExchangeService) -> APIRouter:
     routes = APIRouter(tags=["orders"])
-    Reads = Annotated[Session, Depends(reading(service))]
+    reads = reading(service)
 
     @routes.get("/v1/orders", responses=problems(401, 403, 422, 429), operation_id="listOrders")
     def orders(
-        call: Caller, session: Reads, status: Annotated[Literal["open", "done"] | None, Query()] = None,
+        call: Caller, session: Session = Depends(reads),
+        status: Annotated[Literal["open", "done"] | None, Query()] = None,
         product_id: Annotated[str | None, Query(max_length=80)] = None,
         client_order_id: ClientOrderId = None,
         cursor: Cursor = None, limit: Limit = PAGE_DEFAULT,
@@ -227,7 +259,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         return fetch_page(session, query, col(OrderRow.id), cursor, limit, _order)
 
     @routes.get("/v1/orders/{order_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getOrder")
-    def order(order_id: OrderId, call: Caller, session: Reads) -> OrderView:
+    def order(order_id: OrderId, call: Caller, session: Session = Depends(reads)) -> OrderView:
         """One order. Scope: read."""
         principal = call.require("read")
         row = session.get(OrderRow, number_of(order_id, "O", "order"))
@@ -238,7 +270,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
     @routes.get("/v1/trades", responses=problems(401, 403, 422, 429), operation_id="listOwnTrades")
     def trades(
         call: Caller,
-        session: Reads,
+        session: Session = Depends(reads),
         product_id: Annotated[str | None, Query(max_length=80)] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -267,7 +299,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         return NewCapacityAnswer(commodity=body.commodity, window_start=body.window_start, loads=body.loads)
 
     @routes.get("/v1/limits", responses=problems(401, 403, 422, 429), operation_id="getLimits")
-    def limits(call: Caller, session: Reads) -> LimitsAnswer:
+    def limits(call: Caller, session: Session = Depends(reads)) -> LimitsAnswer:
         """The caller's money on the exchange and its capacities. Scope: read."""
         principal = call.require("read")
         money = session.get(MoneyRow, principal.participant_id)

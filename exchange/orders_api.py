@@ -6,10 +6,8 @@
     DELETE /v1/orders/O123     cancel
 
 On the two that place, the idempotency key is the client order id: unique for ever for each participant. A repeat
-gives the
-first answer; a repeat with another order is refused. The answer is a function of the events that the order made, so
-it is
-the same whenever it is given.
+gives the first answer; a repeat with another order is refused. The answer is a function of the events that the order
+made, so it is the same whenever it is given.
 """
 
 from __future__ import annotations
@@ -30,12 +28,15 @@ from exchange.service import ExchangeService
 from kernel.clock import to_text
 from kernel.edge import Body, PriceIn
 from kernel.errors import H2MarketError, InvalidInput, KeyReused, MethodNotAllowed, UnsupportedMedia
-from kernel.http import ASGIScope, Call, Receive, Send, call_of, from_validation, problem, problem_response
+from kernel.http import ASGIScope, Call, Receive, Send, call_of, problem, problem_response
 from kernel.ids import number_of
 from kernel.quantity import format_decimal, format_price
 from kernel.sequencer import Envelope, Key, Outcome, Result
+from kernel.validation import from_validation
 
 BATCH_ORDERS_MAX = 100
+_BATCH = "/v1/orders/batch"
+_ONE = "/v1/orders/"
 _JSON = [(b"content-type", b"application/json")]
 
 
@@ -141,7 +142,9 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
     """The answer to a new order. Raises the OrderRefused of a rejected one."""
     placed = outcome.events[0]
     if isinstance(placed, e.OrderRejected):
-        raise order_refusal(placed.reason, placed.field, placed.shortfall)
+        refusal = order_refusal(placed.reason, placed.field, placed.shortfall)
+        refusal.field = refusal.field or None  # no field is at fault for a market that is closed
+        raise refusal
     assert isinstance(placed, e.OrderPlaced)
     fills = _fills(outcome.events)
     executed = sum(fill.loads for fill in fills)
@@ -186,19 +189,21 @@ class OrderRoutes(BaseRoute):
     def __init__(self, service: ExchangeService) -> None:
         self._service = service
         self._fixed: dict[tuple[str, str], Callable[[Call], Awaitable[tuple[int, bytes]]]] = {
-            ("POST", "/v1/orders"): self._place, ("POST", "/v1/orders/batch"): self._place_batch,
+            ("POST", self.path): self._place, ("POST", _BATCH): self._place_batch,
         }  # fmt: skip
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         """Takes what changes orders and leaves the reads."""
-        if scope["type"] != "http":
-            return Match.NONE, {}
+        return (Match.FULL, {"route": self}) if self.takes(scope) else (Match.NONE, {})
+
+    def takes(self, scope: ASGIScope) -> bool:
+        """Whether a request changes orders."""
+        if scope["type"] != "http" or not scope["path"].startswith(self.path):
+            return False
         method, path = scope["method"], scope["path"]
-        if method == "POST" and path in ("/v1/orders", "/v1/orders/batch"):
-            return Match.FULL, {"route": self}
-        if method in ("PATCH", "DELETE") and path.startswith("/v1/orders/") and path != "/v1/orders/batch":
-            return Match.FULL, {"route": self}
-        return Match.NONE, {}
+        if path == _BATCH or (method == "POST" and path == self.path):
+            return True
+        return method in ("PATCH", "DELETE") and path.startswith(_ONE) and "/" not in path[len(_ONE) :]
 
     async def handle(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -217,14 +222,14 @@ class OrderRoutes(BaseRoute):
             call.require("trade")
             _check_media(scope)
             return await fixed(call)
+        if scope["path"] == _BATCH:
+            raise MethodNotAllowed(field="method", method=scope["method"], allow="POST")
         call.require("trade")
-        order_id = number_of(scope["path"].removeprefix("/v1/orders/"), "O", "order")
+        order_id = number_of(scope["path"].removeprefix(_ONE), "O", "order")
         if scope["method"] == "DELETE":
             return await self._cancel(call, order_id)
-        if scope["method"] == "PATCH":
-            _check_media(scope)
-            return await self._amend(call, order_id)
-        raise MethodNotAllowed(field="method", method=scope["method"])
+        _check_media(scope)
+        return await self._amend(call, order_id)
 
     async def _place(self, call: Call) -> tuple[int, bytes]:
         assert call.principal is not None
@@ -287,7 +292,7 @@ def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[
     except H2MarketError as error:
         if error.field is not None:
             error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
-        details = problem(error, call.request_id, call.language, "/v1/orders/batch")
+        details = problem(error, call.request_id, call.language, _BATCH)
         return {"client_order_id": command.client_order_id, "status": error.status, "order": None, "problem": details}
 
 

@@ -13,6 +13,7 @@ from exchange.commands import COMMANDS
 from exchange.errors import ProductNotFound
 from exchange.events import EVENTS
 from exchange.machine import ExchangeMachine
+from exchange.model import ProductStatus
 from exchange.project import PROJECTIONS
 from exchange.tables import ExchangeEvent
 from kernel.machine import Machine
@@ -61,6 +62,15 @@ class Depth(NamedTuple):
 
 class ExchangeService(Service):
     """The exchange as its routes and jobs use it."""
+
+    async def product_status(self, product_id: str) -> ProductStatus:
+        """Whether a listed product can be traded."""
+
+        def read(machine: ExchangeMachine) -> ProductStatus:
+            return machine.state.products[product_id].status
+
+        status: ProductStatus = await self.sequencer.read(read)
+        return status
 
     async def depth(self, product_id: str, levels: int) -> Depth:
         """The book of a product, read between two commits. Raises ProductNotFound; a closed product's book is empty."""

@@ -22,6 +22,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 import exchange.api
 import exchange.published
@@ -34,9 +35,10 @@ from kernel.edge import Answer, Body, TimeIn, TimeOut
 from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
-from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, from_validation, problem_response
+from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
 from kernel.service import caller
+from kernel.validation import from_validation
 
 FACTS: dict[str, dict[str, Fact]] = {"exchange": exchange.published.FACTS, "tracking": tracking.published.FACTS}
 #: Bank statements are files; everything else is small.
@@ -93,8 +95,11 @@ class ClockAnswer(Answer):
 def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform: Platform | None = None) -> ASGIApp:
     """The ASGI application of a process that runs ``services``."""
     house = platform or Platform(settings, services)
+    inside: ASGIApp = create_fastapi(house)
+    if "exchange" in house.handlers:
+        inside = exchange.api.ahead_of(inside, house.service("exchange"))
     return Edge(
-        create_fastapi(house),
+        inside,
         house.key_ring,
         per_window=settings.requests_per_window,
         anonymous_per_window=settings.anonymous_per_window,
@@ -369,10 +374,8 @@ def _add_errors(app: FastAPI) -> None:
         if error.status_code == 404:
             return answer(NotFound(field="path", rule="path", kind="path", id=request.url.path[:200]), request)
         if error.status_code == 405:
-            response = answer(MethodNotAllowed(field="method", method=request.method), request)
-            for name, value in (error.headers or {}).items():
-                response.headers[name] = value
-            return response
+            allow = ", ".join(_methods(app, request))
+            return answer(MethodNotAllowed(field="method", method=request.method, allow=allow), request)
         return answer(
             InvalidInput(
                 "body", "json", f"The request could not be read: {error.detail}", f"请求无法读取：{error.detail}"
@@ -383,3 +386,13 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         return answer(as_internal(error), request)
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """The methods that the request's path takes, by whichever of its routes."""
+    scopes = {method: {**request.scope, "method": method} for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in app.router.routes)
+    ]

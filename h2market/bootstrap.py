@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from h2market.migrate import migrate
-from kernel.clock import SystemClock
+from kernel.clock import SimulatedClock, SystemClock, from_text
 from kernel.config import Settings
 from kernel.errors import InvalidInput
 from kernel.sequencer import Sequencer, Writer
@@ -45,7 +45,8 @@ async def create_key(
     store = Store(settings.database_url, settings.schema)
     writer = Writer(store)
     room = make_room()
-    sequencer = Sequencer(room, writer, SystemClock())
+    simulated = settings.simulated_clock
+    sequencer = Sequencer(room, writer, SimulatedClock(from_text(simulated)) if simulated else SystemClock())
     try:
         migrate(writer.connection)
         sequencer.start(writer.connection)

@@ -23,8 +23,8 @@ Text = tuple[str, str]
 
 _UNSOUND: Text = (
     (
-        "before 3.51.3 two connections that write or checkpoint at once can corrupt a WAL database. The platform writes "
-        "through exactly one connection; let no other program write to its file."
+        "before 3.51.3 two connections that write or checkpoint at once can corrupt a WAL database. The platform "
+        "writes through exactly one connection; let no other program write to its file."
     ),
     "3.51.3 之前，两个连接同时写入或检查点可能损坏 WAL 数据库。本平台只用一个连接写入；请勿让其他程序写入该文件。",
 )

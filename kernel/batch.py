@@ -8,17 +8,14 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from kernel.errors import H2MarketError, Internal, KeyReused
 from kernel.log import StoredEvent, Tail
 from kernel.messages import Command, Event, Recorded
 from kernel.room import Room, table_of
-from kernel.store import Row, insert_rows, upsert_rows
+from kernel.store import Row, insert_rows, rows_with_keys, upsert_rows
 from kernel.tables import CursorRow, IdempotencyRow
-
-#: Idempotency keys looked up in one statement.
-KEYS_PER_STATEMENT_MAX = 400
 
 _log = logging.getLogger("h2market.sequencer")
 
@@ -138,7 +135,10 @@ class Batch:
         self.rows += rows
         self.recorded += [Recorded(row.seq, self.at, actor, event) for row, event in zip(rows, events, strict=True)]
         if key is not None:
-            self.keys[key.scope, key.key] = key.fingerprint, outcome._replace(replayed=True)
+            self.keys[key.scope, key.key] = (
+                key.fingerprint,
+                Outcome(outcome.seq, self.at, outcome.events, replayed=True),
+            )
             self.key_rows.append(
                 (self.room.name, key.scope, key.key, key.fingerprint, outcome.seq, len(events), self.at)
             )
@@ -148,23 +148,18 @@ class Batch:
         """Loads what the batch's keys did before."""
         wanted = list(
             {
-                (envelope.key.scope, envelope.key.key)
+                (self.room.name, envelope.key.scope, envelope.key.key)
                 for unit in self.units
                 for envelope in unit.envelopes
                 if envelope.key
             }
         )
-        columns = table_of(IdempotencyRow).c
-        for start in range(0, len(wanted), KEYS_PER_STATEMENT_MAX):
-            chunk = wanted[start : start + KEYS_PER_STATEMENT_MAX]
-            for row in self.connection.execute(
-                select(
-                    columns.scope, columns.key, columns.fingerprint, columns.first_seq, columns.events, columns.at
-                ).where(columns.room == self.room.name, tuple_(columns.scope, columns.key).in_(chunk))
-            ).all():
-                events = tuple(found.event for found in self.log.read(self.connection, row.first_seq - 1, row.events))
-                outcome = Outcome(row.first_seq, row.at, events, replayed=True)
-                self.keys[row.scope, row.key] = bytes(row.fingerprint), outcome
+        columns = ("scope", "key", "fingerprint", "first_seq", "events", "at")
+        table = table_of(IdempotencyRow)
+        found = rows_with_keys(self.connection, table, columns, ("room", "scope", "key"), wanted)
+        for scope, key, fingerprint, first_seq, count, at in found:
+            events = tuple(one.event for one in self.log.read(self.connection, first_seq - 1, count))
+            self.keys[scope, key] = bytes(fingerprint), Outcome(first_seq, at, events, replayed=True)
 
     def _known_cursors(self) -> dict[str, int]:
         followers = {unit.cursor.follower for unit in self.units if unit.cursor}

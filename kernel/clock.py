@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Protocol
 
 from kernel.quantity import MICROS_PER_S
@@ -41,6 +42,7 @@ class SimulatedClock:
         self._now_us = now_us
 
 
+@lru_cache(maxsize=1_024)
 def to_text(at_us: int) -> str:
     """UTC microseconds to RFC 3339 in the market's zone, e.g. ``2026-01-05T09:00:00+08:00``."""
     return to_datetime(at_us).isoformat()

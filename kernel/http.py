@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
-
-from limits.storage import MemoryStorage
 
 from kernel.auth import Authenticator, Principal, Scope
 from kernel.errors import BodyTooLarge, H2MarketError, Internal, InvalidInput, Language, RateLimited, Unauthenticated
 from kernel.ids import request_id
+from kernel.rates import Rates
 from kernel.sequencer import Key
 
 ASGIScope = MutableMapping[str, Any]
@@ -32,6 +33,7 @@ BODY_BYTES_MAX = 1 << 20
 RATE_WINDOW_S = 10
 KEY_PATTERN = r"^[!-~]{1,128}$"
 _KEY = re.compile(rb"[!-~]{1,128}")
+_WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
 _PROBLEM_TYPE = b"application/problem+json"
 
 _log = logging.getLogger("h2market.http")
@@ -91,30 +93,6 @@ def problem(error: H2MarketError, rid: str, language: Language, instance: str) -
     }
 
 
-class InvalidRequest(InvalidInput):
-    """Several fields break rules; each is listed with its own sentence."""
-
-    def __init__(self, found: list[tuple[str, str, str]]) -> None:
-        field, rule, message = found[0]
-        super().__init__(field, rule, f"{field}: {message}" if field else message)
-        self.found = found
-
-    def entries(self, _language: Language) -> list[dict[str, Any]]:
-        """The ``errors`` member of the problem."""
-        return [{"field": field, "rule": rule, "detail": message} for field, rule, message in self.found]
-
-
-def from_validation(errors: Iterable[Any], prefix: tuple[str, ...] = ()) -> InvalidRequest:
-    """Pydantic's error list as one error naming each field and rule."""
-    found = []
-    for error in errors:
-        location = [str(part) for part in (*prefix, *error["loc"]) if part != "body"]
-        inner = (error.get("ctx") or {}).get("error")
-        rule = inner.rule if isinstance(inner, InvalidInput) else error["type"]
-        found.append((".".join(location) or "body", rule, str(error["msg"]).removeprefix("Value error, ")))
-    return InvalidRequest(found)
-
-
 def problem_response(
     error: H2MarketError, call: Call | None, path: str
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -124,6 +102,8 @@ def problem_response(
     headers = [(b"content-type", _PROBLEM_TYPE), (b"content-length", str(len(body)).encode())]
     if "retry_after_s" in error.params:
         headers.append((b"retry-after", str(error.params["retry_after_s"]).encode()))
+    if "allow" in error.params:
+        headers.append((b"allow", str(error.params["allow"]).encode()))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return error.status, headers, body
@@ -141,6 +121,10 @@ def as_internal(error: Exception) -> Internal:
     error_id = uuid.uuid4().hex
     _log.error("error %s", error_id, exc_info=error)
     return Internal(error_id=error_id)
+
+
+class Disconnected(Exception):
+    """The caller went away before its request was complete: there is nothing to decide and nobody to answer."""
 
 
 class Edge:
@@ -166,7 +150,7 @@ class Edge:
         self._anonymous_per_window = anonymous_per_window
         self._body_limits = body_limits or {}
         self._observe = observe
-        self._counters = MemoryStorage()
+        self._rates = Rates(RATE_WINDOW_S)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -188,41 +172,52 @@ class Edge:
 
         scope["h2market"] = call
         try:
-            secret = _bearer(headers.get(b"authorization"))
-            call.principal = self._authenticator.authenticate(secret) if secret else None
-            extra += self._count(scope, call)
-            if secret and call.principal is None:
-                raise Unauthenticated(field="Authorization")
-            call.idempotency_key = _idempotency_key(headers.get(b"idempotency-key"))
+            self._admit(scope, headers, call, extra)
             if scope["method"] not in ("GET", "HEAD"):
                 call.body = await self._read(scope["path"], headers, receive)
                 receive = _once(call.body, receive)
             await self._app(scope, receive, send_with_headers)
-        except H2MarketError as error:
-            await send_problem(send_with_headers, error, call, scope["path"])
+        except Disconnected:
+            return
         except Exception as error:
             if status:
                 raise  # the answer has begun: the server closes the connection
-            await send_problem(send_with_headers, as_internal(error), call, scope["path"])
-        if self._observe:
-            self._observe(scope, status, time.perf_counter() - started)
+            known = error if isinstance(error, H2MarketError) else as_internal(error)
+            await send_problem(send_with_headers, known, call, scope["path"])
+        finally:
+            if self._observe and status:
+                self._observe(scope, status, time.perf_counter() - started)
 
-    def _count(self, scope: ASGIScope, call: Call) -> list[tuple[bytes, bytes]]:
-        """Counts the request against its key, or its address; raises RateLimited."""
+    def _admit(
+        self, scope: ASGIScope, headers: dict[bytes, bytes], call: Call, extra: list[tuple[bytes, bytes]]
+    ) -> None:
+        """Finds the caller, counts the request and reads its key; ``extra`` gets the headers that every answer has."""
+        authorization = headers.get(b"authorization")
+        if authorization is not None:
+            call.principal = self._authenticator.authenticate(_secret(authorization))
+        self._count(scope, call, extra)
+        if authorization is not None and call.principal is None:
+            raise Unauthenticated(field="Authorization")
+        if b"%00" in scope["query_string"]:  # PostgreSQL has no text with NUL
+            raise InvalidInput("query", "nul", "A query has no NUL characters.", "查询参数不得包含 NUL 字符。")
+        call.idempotency_key = _idempotency_key(headers.get(b"idempotency-key"))
+
+    def _count(self, scope: ASGIScope, call: Call, headers: list[tuple[bytes, bytes]]) -> None:
+        """Counts the request against its key, or its address, and adds the headers that say so; raises RateLimited."""
         if call.principal:
             name, limit = call.principal.key_id, self._per_window
         else:
             client = scope.get("client")
             name, limit = f"address {client[0] if client else ''}", self._anonymous_per_window
-        count = self._counters.incr(name, RATE_WINDOW_S)
-        reset_s = max(1, int(self._counters.get_expiry(name) - time.time() + 0.999))
+        count, left_s = self._rates.count(name, time.monotonic())
+        reset_s = math.ceil(left_s)
+        headers += (
+            (b"ratelimit-limit", b"%d" % limit),
+            (b"ratelimit-remaining", b"%d" % max(0, limit - count)),
+            (b"ratelimit-reset", b"%d" % reset_s),
+        )
         if count > limit:
             raise RateLimited(limit=limit, window_s=RATE_WINDOW_S, retry_after_s=reset_s)
-        return [
-            (b"ratelimit-limit", b"%d" % limit),
-            (b"ratelimit-remaining", b"%d" % (limit - count)),
-            (b"ratelimit-reset", b"%d" % reset_s),
-        ]
 
     async def _read(self, path: str, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The whole body, if it is within the limit of its path."""
@@ -230,20 +225,18 @@ class Edge:
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(field="body", limit=limit)
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            parts, size = [body], len(body)
-            while message.get("more_body"):
-                message = await receive()
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > limit:
-                    raise BodyTooLarge(field="body", limit=limit)
-            body = b"".join(parts)
-        if len(body) > limit:
-            raise BodyTooLarge(field="body", limit=limit)
-        return body
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            more = message.get("more_body", False)
+            if size > limit:
+                raise BodyTooLarge(field="body", limit=limit)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
@@ -264,13 +257,10 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def _bearer(value: bytes | None) -> str | None:
-    if value is None:
-        return None
-    kind, _, secret = value.partition(b" ")
-    if kind.lower() != b"bearer" or not secret:
-        raise Unauthenticated(field="Authorization", rule="bearer")
-    return secret.strip().decode("latin-1")
+def _secret(authorization: bytes) -> str:
+    """The secret of an Authorization header; one that is no bearer token is nobody's."""
+    kind, _, secret = authorization.partition(b" ")
+    return secret.strip().decode("latin-1") if kind.lower() == b"bearer" else ""
 
 
 def _idempotency_key(value: bytes | None) -> str | None:
@@ -286,11 +276,13 @@ def _idempotency_key(value: bytes | None) -> str | None:
     return value.decode()
 
 
+@lru_cache(maxsize=256)
 def language_of(accept_language: bytes) -> Language:
-    """Chinese if the caller prefers it over English."""
-    for part in accept_language.lower().split(b","):
-        if part.strip().startswith(b"zh"):
-            return "zh"
-        if part.strip().startswith(b"en"):
-            return "en"
-    return "en"
+    """Chinese if the caller prefers it over English, by weight and then by order; English for one who names neither."""
+    best, language = 0.0, "en"
+    for part in accept_language.decode("latin-1").lower().split(","):
+        tag, _, weight = part.replace(" ", "").partition(";")
+        quality = 1.0 if not weight else float(weight[2:]) if _WEIGHT.fullmatch(weight) else 0.0
+        if tag.split("-")[0] in ("en", "zh") and quality > best:
+            best, language = quality, tag[:2]
+    return "zh" if language == "zh" else "en"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 
 from kernel.errors import InvalidInput, NotFound
 
 _NUMBERED = re.compile(r"([A-Z])([1-9][0-9]{0,17})", re.ASCII)
+#: A request id is this process's own random part and a number: unique without asking the system each time.
+_PROCESS = secrets.token_hex(8)
+_requests = itertools.count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
@@ -33,4 +37,4 @@ def request_id(given: str | None) -> str:
     """The caller's own request id if it is a fit one, else a new one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return secrets.token_hex(12)
+    return f"{_PROCESS}-{next(_requests):x}"

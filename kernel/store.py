@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -28,6 +29,13 @@ READERS_MAX = 8
 SQLITE_BUSY_MS = 5_000
 #: Rows a single statement carries; bounds the memory of one bind and stays under both stores' limits.
 ROWS_PER_STATEMENT_MAX = 5_000
+
+#: Rows of one statement on SQLite, a power of two: 128 rows of 25 columns stay below its limit of 32,766 values.
+SQLITE_ROWS_PER_STATEMENT_MAX = 128
+#: Prepared statements the writing connection keeps: every table in every size.
+SQLITE_STATEMENTS_MAX = 512
+#: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
+KEYS_PER_LOOKUP_MAX = 256
 
 Row = tuple[Any, ...]
 
@@ -63,7 +71,11 @@ class Store:
 
     def _sqlite_writer(self) -> Engine:
         Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(self.url, poolclass=NullPool, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            self.url,
+            poolclass=NullPool,
+            connect_args={"check_same_thread": False, "cached_statements": SQLITE_STATEMENTS_MAX},
+        )
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
@@ -169,12 +181,13 @@ _ARRAY_TYPES = {
 }
 
 
-@lru_cache(maxsize=256)
-def _statement(table: Table, sqlite: bool, replace: bool) -> str:
+@lru_cache(maxsize=2_048)
+def _statement(table: Table, sqlite: bool, replace: bool, count: int) -> str:
     columns = list(table.columns)
     names = ", ".join(f'"{column.name}"' for column in columns)
     if sqlite:
-        source = f"VALUES ({', '.join('?' * len(columns))})"
+        one = f"({', '.join('?' * len(columns))})"
+        source = f"VALUES {', '.join([one] * count)}"
     else:
         arrays = ", ".join(
             f"%s::{_ARRAY_TYPES[str(column.type.compile()).split('(')[0].upper()]}[]" for column in columns
@@ -188,14 +201,33 @@ def _statement(table: Table, sqlite: bool, replace: bool) -> str:
 
 
 def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: bool) -> None:
-    sqlite = connection.dialect.name == "sqlite"
-    statement = _statement(table, sqlite, replace)
-    for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
-        chunk = list(rows[start : start + ROWS_PER_STATEMENT_MAX])
-        if sqlite:
-            connection.exec_driver_sql(statement, chunk)
-        else:
-            connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*chunk, strict=True)))
+    """Goes to the driver's own cursor: for a few rows SQLAlchemy's bookkeeping costs more than the insert."""
+    cursor = connection.connection.cursor()
+    try:
+        if connection.dialect.name == "sqlite":
+            for start, count in _chunks(len(rows)):
+                values = list(chain.from_iterable(rows[start : start + count]))
+                cursor.execute(_statement(table, True, replace, count), values)
+            return
+        for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
+            chunk = rows[start : start + ROWS_PER_STATEMENT_MAX]
+            statement = _statement(table, False, replace, 0)
+            cursor.execute(statement, tuple(list(column) for column in zip(*chunk, strict=True)))
+    finally:
+        cursor.close()
+
+
+def _chunks(count: int) -> Iterator[tuple[int, int]]:
+    """Cuts ``count`` rows into powers of two, largest first, as (start, count).
+
+    The driver lets go of the interpreter's lock and asks for it again at every statement that it steps, so many rows a
+    statement keep the writer from queueing behind the event loop; powers of two keep the prepared statements few.
+    """
+    start = 0
+    while start < count:
+        size = min(SQLITE_ROWS_PER_STATEMENT_MAX, 1 << ((count - start).bit_length() - 1))
+        yield start, size
+        start += size
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -208,3 +240,43 @@ def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     """Inserts tuples in column order, or overwrites the rows with their keys. A key appears once in ``rows``."""
     if rows:
         _write(connection, table, rows, replace=True)
+
+
+@lru_cache(maxsize=1_024)
+def _lookup(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], count: int, sqlite: bool) -> str:
+    shown = ", ".join(f't."{name}"' for name in columns)
+    if sqlite:
+        one = f"({', '.join('?' * len(keys))})"
+        wanted = f"(VALUES {', '.join([one] * count)})"
+        matches = " AND ".join(f't."{name}" = w.column{index}' for index, name in enumerate(keys, 1))
+    else:
+        wanted = f"(SELECT * FROM unnest({', '.join(['%s::text[]'] * len(keys))}))"  # noqa: S608
+        matches = " AND ".join(f't."{name}" = w.k{index}' for index, name in enumerate(keys, 1))
+    alias = "w" if sqlite else f"w({', '.join(f'k{index}' for index in range(1, len(keys) + 1))})"
+    # A cross join keeps SQLite from scanning the table for the few keys that are wanted.
+    return f'SELECT {shown} FROM {wanted} AS {alias} CROSS JOIN "{table.name}" AS t WHERE {matches}'  # noqa: S608
+
+
+def rows_with_keys(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    keys: tuple[str, ...],
+    wanted: Sequence[tuple[str, ...]],
+) -> list[Row]:
+    """The named ``columns`` of the rows whose text ``keys`` are among ``wanted``, each wanted once; in no order."""
+    found: list[Row] = []
+    sqlite = connection.dialect.name == "sqlite"
+    cursor = connection.connection.cursor()
+    try:
+        for start in range(0, len(wanted), KEYS_PER_LOOKUP_MAX):
+            chunk = wanted[start : start + KEYS_PER_LOOKUP_MAX]
+            statement = _lookup(table, columns, keys, len(chunk) if sqlite else 0, sqlite)
+            if sqlite:
+                cursor.execute(statement, [part for key in chunk for part in key])
+            else:
+                cursor.execute(statement, tuple(list(column) for column in zip(*chunk, strict=True)))
+            found += cursor.fetchall()
+    finally:
+        cursor.close()
+    return found

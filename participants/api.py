@@ -25,6 +25,7 @@ CompanyId = Annotated[str, Path(pattern=r"^P[1-9][0-9]{0,17}$", examples=["P1"])
 KeyId = Annotated[str, Path(pattern=r"^K[1-9][0-9]{0,17}$", examples=["K3"])]
 Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+Caller = Annotated[Call, Depends(caller)]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", pattern=KEY_PATTERN, description="Sent twice, the request takes effect once."),
@@ -151,8 +152,7 @@ def _key(row: ApiKeyRow) -> KeyAnswer:
 def router(service: Service) -> APIRouter:
     """The register's routes."""
     routes = APIRouter(tags=["participants"])
-    Caller = Annotated[Call, Depends(caller)]
-    Reads = Annotated[Session, Depends(reading(service))]
+    reads = reading(service)
 
     @routes.post(
         "/v1/participants",
@@ -179,7 +179,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/v1/participants", responses=problems(401, 403, 422, 429), operation_id="listCompanies")
     def companies(
-        call: Caller, session: Reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[CompanyAnswer]:
         """Companies, newest first; the operator and auditors see all of them, others their own. Scope: read."""
         principal = call.require("read")
@@ -191,7 +191,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/participants/{participant_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getCompany"
     )
-    def company(participant_id: CompanyId, call: Caller, session: Reads) -> CompanyAnswer:
+    def company(participant_id: CompanyId, call: Caller, session: Session = Depends(reads)) -> CompanyAnswer:
         """One company. Scope: read; another company's only for the operator and auditors."""
         principal = call.require("read")
         row = session.get(CompanyRow, participant_id)
@@ -283,7 +283,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/v1/facilities", responses=problems(401, 403, 422, 429), operation_id="listFacilities")
     def facilities(
         call: Caller,
-        session: Reads,
+        session: Session = Depends(reads),
         hub: Annotated[str | None, Query(max_length=24)] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -336,7 +336,9 @@ def router(service: Service) -> APIRouter:
         )
 
     @routes.get("/v1/keys", responses=problems(401, 403, 422, 429), operation_id="listKeys")
-    def keys(call: Caller, session: Reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> Page[KeyAnswer]:
+    def keys(
+        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+    ) -> Page[KeyAnswer]:
         """Records of the company's keys, newest first. Scope: read."""
         principal = call.require("read")
         query = select(ApiKeyRow)

@@ -7,7 +7,8 @@
     ├── AccountIdRefused, AccountExistsOtherwise
     ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder, StatementSize
     ├── EntryNotOpen, EntryTargetRefused
-    └── NoPayoutAccount, WithdrawalAmount, WithdrawalExceedsFunds, WithdrawalExistsOtherwise, WithdrawalStateRefused
+    ├── NoPayoutAccount, WithdrawalAmount, WithdrawalExceedsFunds, WithdrawalExistsOtherwise, WithdrawalStateRefused
+    └── NothingToPay
 
 A refused transfer refuses its whole batch. The codes follow those of TigerBeetle, which are public and thought through.
 """
@@ -197,6 +198,14 @@ class EntryTargetRefused(Refusal):
     code = "entry_target"
     en = "An entry can be assigned to an open cash:, market or book: account, not to {account_id}."
     zh = "明细只能指定到已开立的 cash:、market 或 book: 账户，不能指定到 {account_id}。"
+
+
+class NothingToPay(Refusal):
+    """No withdrawal is approved, so there is nothing to put into a payment file."""
+
+    code, status = "nothing_to_pay", 409
+    en = "No withdrawal is approved: there is nothing to pay out."
+    zh = "没有已批准的提现，无款可付。"
 
 
 class NoPayoutAccount(Refusal):

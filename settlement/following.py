@@ -1,4 +1,4 @@
-"""What settlement makes of the logs of the other rooms: accounts, holds, dues, and the exchange's word on withdrawals."""
+"""What settlement makes of the other rooms' logs: accounts, holds, dues, and the exchange's word on withdrawals."""
 
 from __future__ import annotations
 
