@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Index, Text
 from sqlmodel import Field, SQLModel
 
-from kernel.tables import EventRow
+from kernel.tables import NO_ROW_NUMBER, NUMBER, EventRow
 
 
 class ExchangeEvent(EventRow, table=True):
@@ -44,7 +44,7 @@ class OrderRow(SQLModel, table=True):
     __tablename__ = "exchange_orders"
     __table_args__ = (Index("exchange_orders_of_participant", "participant_id", "id"),)
 
-    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
     participant_id: str = Field(sa_type=Text)
     client_order_id: str = Field(sa_type=Text)
     product_id: str = Field(sa_type=Text)
@@ -73,7 +73,7 @@ class TradeRow(SQLModel, table=True):
         Index("exchange_trades_of_seller", "seller_id", "id"),
     )
 
-    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
     product_id: str = Field(sa_type=Text)
     price_fen_per_kg: int = Field(sa_type=BigInteger)
     loads: int = Field(sa_type=BigInteger)
@@ -102,6 +102,7 @@ class MoneyRow(SQLModel, table=True):
     """A buyer's money limit."""
 
     __tablename__ = "exchange_money"
+    __table_args__ = NO_ROW_NUMBER
 
     id: str = Field(primary_key=True, sa_type=Text)
     granted_fen: int = Field(sa_type=BigInteger)
@@ -115,6 +116,7 @@ class CapacityRow(SQLModel, table=True):
     """A seller's or haulier's loads in a window."""
 
     __tablename__ = "exchange_capacity"
+    __table_args__ = NO_ROW_NUMBER
 
     id: str = Field(primary_key=True, sa_type=Text)
     participant_id: str = Field(sa_type=Text, index=True)

@@ -14,6 +14,8 @@ from sqlmodel import SQLModel
 
 FOLDER = Path(__file__).parent / "migrations"
 VERSION_TABLE = "kernel_schema_version"
+#: What the names of the house's tables begin with.
+ROOMS = frozenset({"kernel", "participants", "exchange", "tracking", "settlement"})
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -52,5 +54,11 @@ def migrate(connection: Connection) -> None:
 
 def differences(connection: Connection) -> list[str]:
     """What the database's schema and the declared tables disagree about."""
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+    options = {"version_table": VERSION_TABLE, "compare_type": True, "include_object": _is_ours}
+    context = MigrationContext.configure(connection, opts=options)
     return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
+
+
+def _is_ours(_item: object, name: str | None, kind: str, _reflected: bool, _compare_to: object) -> bool:
+    """Whether a schema item belongs to the house: a database may hold other tables too."""
+    return kind != "table" or (name or "").split("_")[0] in ROOMS

@@ -20,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
@@ -30,6 +31,8 @@ SQLITE_BUSY_MS = 5_000
 #: Rows a single statement carries; bounds the memory of one bind and stays under both stores' limits.
 ROWS_PER_STATEMENT_MAX = 5_000
 
+#: Pages the write-ahead log gathers before they go into the file: pages that change all the time go there once.
+SQLITE_CHECKPOINT_PAGES = 4_000
 #: Rows of one statement on SQLite, a power of two: 128 rows of 25 columns stay below its limit of 32,766 values.
 SQLITE_ROWS_PER_STATEMENT_MAX = 128
 #: Prepared statements the writing connection keeps: every table in every size.
@@ -87,6 +90,7 @@ class Store:
                 f"busy_timeout={SQLITE_BUSY_MS}",
                 "cache_size=-65536",
                 "temp_store=MEMORY",
+                f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
 
@@ -170,12 +174,12 @@ class Store:
             self._lock_file = None
 
 
+_POSTGRES = postgresql.dialect()
 _ARRAY_TYPES = {
     "BIGINT": "bigint",
     "INTEGER": "integer",
     "TEXT": "text",
     "VARCHAR": "text",
-    "BLOB": "bytea",
     "BYTEA": "bytea",
     "BOOLEAN": "boolean",
 }
@@ -190,7 +194,7 @@ def _statement(table: Table, sqlite: bool, replace: bool, count: int) -> str:
         source = f"VALUES {', '.join([one] * count)}"
     else:
         arrays = ", ".join(
-            f"%s::{_ARRAY_TYPES[str(column.type.compile()).split('(')[0].upper()]}[]" for column in columns
+            f"%s::{_ARRAY_TYPES[column.type.compile(dialect=_POSTGRES).split('(')[0].upper()]}[]" for column in columns
         )
         source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - names of declared tables only
     if not replace:

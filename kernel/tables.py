@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, LargeBinary, Text
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel
+
+#: A numbered primary key. On SQLite INTEGER makes it the row's own number (64 bits); any other type would cost a second
+#: tree, as would a row number beside a text key.
+NUMBER: Any = Integer().with_variant(BigInteger(), "postgresql")
+NO_ROW_NUMBER: dict[str, Any] = {"sqlite_with_rowid": False}
 
 
 class EventRow(SQLModel):
     """One event at its place. ``payload`` is canonical JSON text; ``hash`` covers all other columns and
     ``prev_hash``."""
 
-    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
     at: int = Field(sa_type=BigInteger)
     type: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
@@ -23,6 +30,7 @@ class IdempotencyRow(SQLModel, table=True):
     """A key that was used: the request's fingerprint and the events that were its effect."""
 
     __tablename__ = "kernel_idempotency"
+    __table_args__ = NO_ROW_NUMBER
 
     room: str = Field(primary_key=True, sa_type=Text)
     scope: str = Field(primary_key=True, sa_type=Text)

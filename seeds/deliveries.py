@@ -101,7 +101,7 @@ class Deliveries:
         taken = truck.gauge_change(rng, truck.contents_g + passed_g, shown_percent=misread)
         hand_over(self._operator, load, "load", (load.seller, given), (load.carrier, taken))
         paper = certificate(rng, to_text(load.plan.fill_at), spoiled=load.scene == "off_spec")
-        verdict = (load.seller.session.post(f"{load.path}/certificate", paper))["verdict"]
+        verdict = load.seller.session.post(f"{load.path}/certificate", paper)["verdict"]
         assert verdict == ("off_spec" if load.scene == "off_spec" else "in_spec"), f"{load.shipment_id} is {verdict}"
         load.carrier.session.post(f"{load.path}/departure", {"waybill_no": f"YD-{load.shipment_id}"})
         if load.scene == "late":
@@ -122,7 +122,7 @@ class Deliveries:
         else:
             half_way = on_tick((load.plan.depart_at + load.plan.arrive_at) // 2)
             self._report(load, [at for at in self._fix_times(load) if at > half_way])
-        late_s = (load.carrier.session.post(f"{load.path}/arrival", {}))["late_s"]
+        late_s = load.carrier.session.post(f"{load.path}/arrival", {})["late_s"]
         assert (late_s > 0) == (load.plan.arrive_at > load.window_end), f"{load.shipment_id} is {late_s} s late"
         self._agenda.add(load.plan.empty_at, self._bring_back if load.scene == "off_spec" else self._unload, load)
 

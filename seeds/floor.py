@@ -1,8 +1,8 @@
 """The trading floor: agents read the market through the interface, decide, and send their orders, one after another.
 
 Best prices are public, so all agents share one board of them; it is read again wherever somebody acted. Its own
-business an agent reads again when that may have changed: after its own requests, and after a trade in a product in which
-it has orders, as a stream would tell it. Nobody else trades on the simulated day, so what an agent knows is always right.
+business an agent reads again when that may have changed: after its own requests, and after a trade in a product in
+which it has orders, as a stream would tell it. Nobody else trades on the simulated day, so what an agent knows is right.
 """
 
 from __future__ import annotations

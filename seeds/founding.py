@@ -55,11 +55,11 @@ def found(operator: Session, operator_id: str, pace: Pace, first_day: date, rng:
 
 def _register(operator: Session, company: Company) -> Member:
     entered = {"uscc": company.uscc, "name": company.name, "name_zh": company.name_zh, "roles": [company.role]}
-    participant_id = (operator.post("/v1/participants", entered))["participant_id"]
+    participant_id = operator.post("/v1/participants", entered)["participant_id"]
     operator.post(f"/v1/participants/{participant_id}/approval")
     scopes = AUDITOR_SCOPES if company.role == "auditor" else TRADER_SCOPES
     key = {"participant_id": participant_id, "scopes": scopes, "label": f"{company.name} trading desk"}
-    secret = (operator.post("/v1/keys", key))["secret"]
+    secret = operator.post("/v1/keys", key)["secret"]
     return Member(company, participant_id, Session(operator.wire, secret, company.code))
 
 
@@ -71,7 +71,7 @@ def _settle_in(member: Member, day: date, rng: Random) -> None:
         "bank_code": _BANK_CODE.format(number=company.bank.number),
     }
     session.put("/v1/payout-account", payout)
-    member.facility_id = (session.post("/v1/facilities", _facility(company.sites[0])))["facility_id"]
+    member.facility_id = session.post("/v1/facilities", _facility(company.sites[0]))["facility_id"]
     valid_until = to_text(window_us(day + timedelta(days=VALID_DAYS), "A")[0])
     if company.fleet:
         for trailer in company.fleet:

@@ -29,7 +29,7 @@ def mangled(reference: str) -> str:
 def pay_in(account: BankAccount, members: Iterable[Member], day: date, rng: Random, *, mangle: str = "") -> None:
     """The members pay their cash to the market's account; the one with the code ``mangle`` misspells its reference."""
     for member in members:
-        reference = (member.session.get("/v1/payment-reference"))["reference"]
+        reference = member.session.get("/v1/payment-reference")["reference"]
         written = mangled(reference) if member.company.code == mangle else reference
         company = member.company
         remittance = rng.choice(_REMITTANCES).format(written)

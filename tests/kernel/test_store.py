@@ -55,7 +55,7 @@ def test_a_key_that_exists_fails_the_whole_transaction(store: Store, writer: Con
         insert_rows(writer, SAMPLES, ROWS[:1])
     transaction = writer.begin()
     upsert_rows(writer, SAMPLES, ROWS[1:2])
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         insert_rows(writer, SAMPLES, [ROWS[2], ROWS[0]])
     transaction.rollback()
     assert rows_of(store) == ROWS[:1]

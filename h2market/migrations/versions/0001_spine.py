@@ -25,11 +25,12 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_exchange_capacity_participant_id"), "exchange_capacity", ["participant_id"], unique=False)
     op.create_table(
         "exchange_events",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -47,10 +48,11 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "exchange_orders",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("participant_id", sa.Text(), nullable=False),
         sa.Column("client_order_id", sa.Text(), nullable=False),
         sa.Column("product_id", sa.Text(), nullable=False),
@@ -111,7 +113,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "exchange_trades",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("price_fen_per_kg", sa.BigInteger(), nullable=False),
         sa.Column("loads", sa.BigInteger(), nullable=False),
@@ -143,6 +145,7 @@ def upgrade() -> None:
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("room", "scope", "key"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "kernel_snapshots",
@@ -170,7 +173,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "participants_events",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -312,7 +315,7 @@ def upgrade() -> None:
     op.create_index("settlement_dues_settled", "settlement_dues", ["settled_at", "recorded_at"], unique=False)
     op.create_table(
         "settlement_events",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -449,7 +452,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "tracking_events",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
