@@ -22,6 +22,7 @@ from kernel.quantity import format_decimal, format_mass, format_money, format_pr
 from kernel.store import Store
 from participants.model import Role
 from seeds.client import Refused, Session, Unreachable, Wire
+from seeds.companies import Company
 from seeds.day import START, Founder, furnish, run_day
 from seeds.figures import Figures
 from seeds.founding import OPERATOR
@@ -258,18 +259,18 @@ _SHOWN_ROLES: tuple[Role, ...] = ("auditor", "producer", "haulier", "storage_ope
 
 
 def _show_keys(voice: Voice, market: Market) -> None:
-    """Keys to look around with, one of each kind of company."""
+    """Keys to look around with, one of each kind of company. Lines and no table: a key must not be broken in two."""
     shown = [market.with_role(role)[0] for role in _SHOWN_ROLES]
-    voice.table(
-        ("Keys to look around with", "可用于浏览的密钥"),
-        [("company", "企业"), ("id", "编号"), ("key", "密钥")],
-        [
-            (voice.text(OPERATOR.name, OPERATOR.name_zh), market.operator_id, market.operator.secret),
-            *(
-                (voice.text(member.company.name, member.company.name_zh), member.participant_id, member.session.secret)
-                for member in shown
-            ),
-        ],
+    voice.say("Keys to look around with:", "可用于浏览的密钥：")
+    _say_key(voice, market.operator, market.operator_id, OPERATOR)
+    for member in shown:
+        _say_key(voice, member.session, member.participant_id, member.company)
+
+
+def _say_key(voice: Voice, session: Session, participant_id: str, company: Company) -> None:
+    voice.say(
+        f"  {session.secret}  {participant_id}  {company.name}",
+        f"  {session.secret}  {participant_id}  {company.name_zh}",
     )
 
 

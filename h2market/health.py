@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
+import h2market.platform  # noqa: F401 - declares every room's tables, which the schema is compared with
 from h2market.migrate import current, differences, head
 from kernel.config import Settings
 from kernel.store import Store

@@ -108,9 +108,12 @@ def decode_cursor(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise _bad_cursor() from error
+    if not key.isprintable():
+        raise _bad_cursor()
+    return key
 
 
 def number_cursor(cursor: str | None) -> int | None:

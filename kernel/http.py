@@ -31,6 +31,8 @@ ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
 BODY_BYTES_MAX = 1 << 20
 RATE_WINDOW_S = 10
+#: Paths under this need a key: without one, not even the body is read.
+PRIVATE = "/v1/"
 KEY_PATTERN = r"^[!-~]{1,128}$"
 _KEY = re.compile(rb"[!-~]{1,128}")
 _WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
@@ -196,7 +198,7 @@ class Edge:
         if authorization is not None:
             call.principal = self._authenticator.authenticate(_secret(authorization))
         self._count(scope, call, extra)
-        if authorization is not None and call.principal is None:
+        if call.principal is None and (authorization is not None or scope["path"].startswith(PRIVATE)):
             raise Unauthenticated(field="Authorization")
         if b"%00" in scope["query_string"]:  # PostgreSQL has no text with NUL
             raise InvalidInput("query", "nul", "A query has no NUL characters.", "查询参数不得包含 NUL 字符。")

@@ -16,6 +16,7 @@ from kernel.http import KEY_PATTERN, Call
 from kernel.openapi import problems
 from kernel.service import Service, caller, fetch_page, reading
 from participants import commands, events
+from participants.errors import KeyInUse
 from participants.geo import Datum, position_e7
 from participants.keys import hash_secret, new_secret
 from participants.model import E7_PER_DEGREE, CompanyState, FacilityKind, Role
@@ -353,8 +354,10 @@ def router(service: Service) -> APIRouter:
         operation_id="revokeKey",
     )
     async def revoke(key_id: KeyId, call: Caller) -> None:
-        """Ends a key of the caller's company at once. The operator ends any."""
+        """Ends a key of the caller's company at once, save the one that asks. The operator ends any."""
         principal = call.require("read")
+        if key_id == principal.key_id:
+            raise KeyInUse(field="key_id", key_id=key_id)
         with service.store.reading() as session:
             row = session.get(ApiKeyRow, key_id)
         if row is None or not ("operate" in principal.scopes or row.participant_id == principal.participant_id):

@@ -7,7 +7,8 @@
     ├── NotSuspended            409  only a suspended company can be reinstated
     ├── CompanyIsSuspended      409  a suspended company changes nothing in the register
     ├── SecretInUse             409  another key has this secret
-    └── KeyAlreadyRevoked       409
+    ├── KeyAlreadyRevoked       409
+    └── KeyInUse                409  a key does not revoke itself
     Refusal
     ├── RolesExclude            422  operator and auditor stand alone
     ├── FacilityNeedsRole       422  the company has no role for this kind of facility
@@ -78,6 +79,14 @@ class KeyAlreadyRevoked(Conflict):
     code = "key_already_revoked"
     en = "The key {key_id} was revoked before."
     zh = "密钥 {key_id} 此前已吊销。"
+
+
+class KeyInUse(Conflict):
+    """A key does not revoke itself: whoever does so with the last one has locked the company out."""
+
+    code = "key_in_use"
+    en = "{key_id} is the key of this very request: revoke it with another key of the company."
+    zh = "{key_id} 正是本次请求所用的密钥：请用本企业的另一密钥吊销。"
 
 
 class RolesExclude(Refusal):

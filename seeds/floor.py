@@ -2,7 +2,7 @@
 
 Best prices are public, so all agents share one board of them; it is read again wherever somebody acted. Its own
 business an agent reads again when that may have changed: after its own requests, and after a trade in a product in
-which it has orders, as a stream would tell it. Nobody else trades on the simulated day, so what an agent knows is right.
+which it has orders, as a stream would tell it. Nobody else trades on this day, so what an agent knows is right.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from participants.model import E7_PER_DEGREE
 from seeds.roads import road_m
 
 MINUTE_US = 60 * MICROS_PER_S
-TICK_US = 5 * MINUTE_US
+TICK_US = 10 * MINUTE_US
 #: Plants begin this long before a window opens.
 EARLY_MIN = 60
 #: Loading is begun within so many minutes from when it can be.
@@ -58,7 +58,7 @@ def plan_trip(rng: Random, origin: str, destination: str, window_start: int, win
     road_us = road_m(origin, destination) * 3_600 // (1_000 * rng.randint(*SPEED_KM_H)) * MICROS_PER_S
     empty_us = rng.randint(*EMPTYING_MIN) * MINUTE_US
     earliest = max(window_start - EARLY_MIN * MINUTE_US, window_start - fill_us - road_us)
-    latest = window_end - fill_us - road_us - empty_us - TICK_US * 4
+    latest = window_end - fill_us - road_us - empty_us - 2 * TICK_US
     fill_at = earliest + min(rng.randint(0, STAGGER_MIN) * MINUTE_US, max(0, latest - earliest))
     depart_at = fill_at + fill_us
     return Plan(*map(on_tick, (fill_at, depart_at, depart_at + road_us, depart_at + road_us + empty_us)))

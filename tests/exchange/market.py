@@ -64,9 +64,13 @@ class Market:
         self.ids: dict[str, str] = {}
         self.secrets: dict[str, str] = {"": ""}
 
+    def start(self) -> None:
+        """Starts on a database as it stands."""
+        self._runner.run(self.house.start())
+
     def open(self) -> None:
         """Starts, and enters companies, limits and the product."""
-        self._runner.run(self.house.start())
+        self.start()
         for number, (name, (roles, scopes)) in enumerate(COMPANIES.items(), 1):
             self.enter(name, credit_code(number), roles, scopes)
         self.settle()

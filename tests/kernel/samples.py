@@ -18,7 +18,7 @@ class SampleRow(SQLModel, table=True):
 
 
 class PairRow(SQLModel, table=True):
-    __tablename__ = "kernel_test_pairs"
+    __tablename__ = "testing_pairs"
 
     left: str = Field(primary_key=True, sa_type=Text)
     right: int = Field(primary_key=True, sa_type=BigInteger)

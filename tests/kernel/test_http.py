@@ -123,6 +123,13 @@ def test_a_key_that_nobody_has_is_refused(authorization: str) -> None:
     assert house.app.seen == []
 
 
+def test_a_private_path_needs_a_key_before_anything_is_read() -> None:
+    house = House()
+    answer = house.ask("POST", "/v1/echo", content=b"x" * (BODY_LIMIT + 1))
+    assert (answer.status_code, house.app.seen) == (401, [])
+    assert house.ask("POST", "/v1/echo", headers=keyed(), content=b"x").status_code == 200
+
+
 def test_a_known_key_needs_the_scope() -> None:
     house = House()
     assert house.ask("GET", "/require/read", headers=keyed()).status_code == 200
