@@ -95,7 +95,7 @@ async def run(port: int, makers: list[Callable[[], bytes]], seconds: float, want
 
         await loop.create_connection(
             lambda done=done, bounded=bounded: _Connection(load, bounded, done, wanted), "127.0.0.1", port
-        )  # type: ignore[misc]
+        )
     await asyncio.wait(ends, timeout=seconds + 10)
     load.seconds = time.perf_counter() - started
     return load

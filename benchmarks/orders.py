@@ -35,7 +35,7 @@ from h2market.bootstrap import create_key
 from kernel.config import Settings
 from seeds.identity import credit_code
 
-CONNECTIONS = 32
+CONNECTIONS = 64
 BATCH_ORDERS = 50
 PARTICIPANTS_A_SIDE = 8
 DAY = "2026-03-02"

@@ -34,6 +34,7 @@ from exchange.orders_openapi import openapi_paths, openapi_schemas
 from exchange.service import LEVELS_MAX, ExchangeService
 from exchange.tables import CapacityRow, MarketRow, MoneyRow, OrderRow, ProductRow, TradeRow
 from kernel.edge import (
+    CURSOR_SCHEMA,
     PAGE_DEFAULT,
     PAGE_MAX,
     Page,
@@ -48,7 +49,7 @@ from kernel.tables import IdempotencyRow
 
 ProductId = Annotated[str, Path(pattern=r"^[A-Z0-9-]{1,80}$", examples=["EXW-QINGXU-TUBE20-20260303A"])]
 OrderId = Annotated[str, Path(pattern=r"^O[1-9][0-9]{0,17}$", examples=["O12"])]
-Cursor = Annotated[str | None, Query(max_length=200)]
+Cursor = Annotated[str | None, Query(max_length=200, json_schema_extra=CURSOR_SCHEMA)]
 ClientOrderId = Annotated[
     str | None, Query(max_length=64, description="Finds the order that was sent under this id, whatever became of it.")
 ]

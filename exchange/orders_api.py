@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.routing import BaseRoute, Match
 
 from exchange import events as e
@@ -62,6 +62,15 @@ class OrderBatch(Body):
 
 class Amendment(Body):
     """A new price, a new total of loads (executed ones included), or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["price"], "properties": {"price": {"type": "string"}}},
+                {"required": ["loads"], "properties": {"loads": {"type": "integer"}}},
+            ]
+        }
+    )
 
     price: PriceIn | None = None
     loads: int | None = Field(default=None, ge=0, le=LOADS_MAX)

@@ -11,9 +11,6 @@ from typing import Annotated, Any
 
 import fastapi_offline
 import msgspec
-import settlement.api
-import tracking.api
-import tracking.published
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -27,6 +24,9 @@ from starlette.routing import Match
 import exchange.api
 import exchange.published
 import participants.api
+import settlement.api
+import tracking.api
+import tracking.published
 from h2market import __version__
 from h2market.platform import Platform
 from kernel.clock import SimulatedClock, to_text

@@ -16,6 +16,7 @@ from h2market import __version__
 from h2market.console_text import Voice
 from kernel.config import SERVICES, Settings
 from kernel.errors import H2MarketError
+from kernel.room import Finding
 from kernel.store import Store, WriterTaken
 
 app = typer.Typer(
@@ -91,7 +92,7 @@ def serve(
     )
     _calm_collector()
     uvicorn.run(
-        application,  # type: ignore[arg-type]
+        application,
         host=host,
         port=port,
         log_config=None,
@@ -109,7 +110,8 @@ def verify(as_json: AsJson = False, database_url: DatabaseUrl = None, schema: Sc
 
     voice = Voice(as_json)
     settings = _settings(database_url, schema)
-    findings, events = [], 0
+    findings: list[Finding] = []
+    events = 0
     for name in schemas_of(settings.database_url, settings.schema):
         store = Store(settings.database_url, name)
         with voice.progress("Replaying the logs", "重放日志", events_in(store)) as step:

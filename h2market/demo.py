@@ -56,13 +56,13 @@ def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replac
     if done is None:
         return False
     market, figures = done
-    events, findings = _verify(voice, settings, schemas)
+    findings = _verify(voice, settings, schemas)
     seconds = round(time.monotonic() - started, 1)
     _show(voice, figures)
     _show_keys(voice, market)
     passed = figures.differences == 0 and figures.mass_closed and not findings
-    _say_end(voice, figures, events, findings, seconds)
-    voice.result({**_as_json(figures), "seed": seed, "events": events, "verified": not findings, "seconds": seconds})
+    _say_end(voice, figures, findings, seconds)
+    voice.result({**_as_json(figures), "seed": seed, "verified": not findings, "seconds": seconds})
     return passed
 
 
@@ -82,11 +82,11 @@ def run_seed(voice: Voice, settings: Settings, *, replace: bool) -> bool:
     if done is None:
         return False
     market, differences = done
-    events, findings = _verify(voice, settings, schemas)
+    findings = _verify(voice, settings, schemas)
     _show_keys(voice, market)
     voice.say(
-        f"{len(market.members)} companies, {events} events, {differences} differences; trading begins on {first_day}",
-        f"{len(market.members)} 家企业，{events} 个事件，{differences} 处差异；首个交易日 {first_day}",
+        f"{len(market.members)} companies, trading begins on {first_day}: {differences} differences",
+        f"{len(market.members)} 家企业，首个交易日 {first_day}：{differences} differences · {differences} 处差异",
     )
     voice.result({"companies": len(market.members), "differences": differences, "verified": not findings})
     return differences == 0 and not findings
@@ -150,19 +150,18 @@ def _run(settings: Settings, schemas: Schemas, simulated_clock: str, log: Path, 
         return work(Founder(made.participant_id, session, account_number))
 
 
-def _verify(voice: Voice, settings: Settings, schemas: Schemas) -> tuple[int, int]:
-    """Replays every log of what was just written; returns how many events there were and how much does not hold."""
-    events = findings = 0
+def _verify(voice: Voice, settings: Settings, schemas: Schemas) -> int:
+    """Replays every log of what was just written; returns how much does not hold."""
+    findings = 0
     for schema in schemas.values():
         store = Store(settings.database_url, schema)
         with voice.progress("Verifying the logs", "校验日志", events_in(store)) as step:
             verified = verify_store(store, step)
         store.close()
-        events += verified.events
         findings += len(verified.findings)
         for one in verified.findings:
             voice.note(f"{one.room} {one.rule} {one.seq}: {one.en}", f"{one.room} {one.rule} {one.seq}：{one.zh}")
-    return events, findings
+    return findings
 
 
 # --- what is shown
@@ -189,7 +188,8 @@ def _as_json(figures: Figures) -> dict[str, Any]:
         "deposits_assigned": figures.deposits_assigned,
         "mass_closed": figures.mass_closed,
         "differences": figures.differences,
-        "rules_checked": figures.rules_checked,
+        "items_reconciled": figures.items_reconciled,
+        "events": figures.events,
         "top_producers": [
             {
                 "name": producer.name,
@@ -274,11 +274,12 @@ def _say_key(voice: Voice, session: Session, participant_id: str, company: Compa
     )
 
 
-def _say_end(voice: Voice, figures: Figures, events: int, findings: int, seconds: float) -> None:
+def _say_end(voice: Voice, figures: Figures, findings: int, seconds: float) -> None:
     """The last line for people carries the words `0 differences` in both languages."""
+    proof = ("verified", "校验通过") if not findings else (f"with {findings} findings", f"有 {findings} 处问题")
     voice.say(
-        f"{events} events {'verified' if not findings else f'with {findings} findings'}, "
-        f"{figures.rules_checked} items reconciled in {seconds} s: {figures.differences} differences",
-        f"{events} 个事件{'校验通过' if not findings else f'有 {findings} 处问题'}，对账 {figures.rules_checked} 项，"
-        f"用时 {seconds} 秒：{figures.differences} differences · {figures.differences} 处差异",
+        f"{figures.events} events {proof[0]}, {figures.items_reconciled} items reconciled in {seconds} s: "
+        f"{figures.differences} differences",
+        f"{figures.events} 个事件{proof[1]}，对账 {figures.items_reconciled} 项，用时 {seconds} 秒："
+        f"{figures.differences} differences · {figures.differences} 处差异",
     )

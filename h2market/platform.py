@@ -20,9 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import tracking.jobs
-import tracking.published
-import tracking.service
 
 import exchange.following
 import exchange.jobs
@@ -34,6 +31,9 @@ import settlement.following
 import settlement.jobs
 import settlement.service
 import tracking.following
+import tracking.jobs
+import tracking.published
+import tracking.service
 from h2market.migrate import migrate
 from kernel.auth import Principal
 from kernel.clock import Clock, SimulatedClock, SystemClock, from_text

@@ -83,10 +83,14 @@ def _time(value: object) -> int:
 
 
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "examples": ["2026-01-05T09:00:00+08:00"]}
-TimeIn = Annotated[int, BeforeValidator(_time), WithJsonSchema(_TIME_SCHEMA, mode="validation")]
+_TIME_IN_SCHEMA = {**_TIME_SCHEMA, "description": "RFC 3339 with its offset, from 1970 and before 2200."}
+TimeIn = Annotated[int, BeforeValidator(_time), WithJsonSchema(_TIME_IN_SCHEMA, mode="validation")]
 TimeOut = Annotated[int, PlainSerializer(to_text, return_type=str), WithJsonSchema(_TIME_SCHEMA, mode="serialization")]
-#: Text that people write: no control characters.
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: One line of text that people write: no control characters, and not only blanks.
+LINE_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=LINE_PATTERN)]
+#: What the document says of a cursor; what it holds is nobody's business but the page's that gave it out.
+CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{2,200}$"}
 
 T = TypeVar("T")
 

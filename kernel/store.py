@@ -174,7 +174,7 @@ class Store:
             self._lock_file = None
 
 
-_POSTGRES = postgresql.dialect()
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 _ARRAY_TYPES = {
     "BIGINT": "bigint",
     "INTEGER": "integer",

@@ -55,6 +55,8 @@ class Writer:
         """Finishes what is queued, then lets the connection go."""
         self._turns.put(None)
         self._thread.join()
+        # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
+        self.store.read_engine.dispose()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import Field
 from sqlmodel import Session, col, select
 
-from kernel.auth import Scope
-from kernel.edge import PAGE_DEFAULT, PAGE_MAX, Answer, Body, Line, Page, TimeOut
+from kernel.auth import SCOPES, Scope
+from kernel.edge import CURSOR_SCHEMA, LINE_PATTERN, PAGE_DEFAULT, PAGE_MAX, Answer, Body, Line, Page, TimeOut
 from kernel.errors import Forbidden, InvalidInput, NotFound
 from kernel.http import KEY_PATTERN, Call
 from kernel.openapi import problems
@@ -19,31 +19,47 @@ from participants import commands, events
 from participants.errors import KeyInUse
 from participants.geo import Datum, position_e7
 from participants.keys import hash_secret, new_secret
-from participants.model import E7_PER_DEGREE, CompanyState, FacilityKind, Role
+from participants.model import (
+    E7_PER_DEGREE,
+    LABEL_CHARACTERS_MAX,
+    NAME_CHARACTERS_MAX,
+    CompanyState,
+    FacilityKind,
+    Role,
+)
 from participants.tables import ApiKeyRow, CompanyRow, FacilityRow
 
 CompanyId = Annotated[str, Path(pattern=r"^P[1-9][0-9]{0,17}$", examples=["P1"])]
 KeyId = Annotated[str, Path(pattern=r"^K[1-9][0-9]{0,17}$", examples=["K3"])]
-Cursor = Annotated[str | None, Query(max_length=200)]
+Cursor = Annotated[str | None, Query(max_length=200, json_schema_extra=CURSOR_SCHEMA)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Caller = Annotated[Call, Depends(caller)]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", pattern=KEY_PATTERN, description="Sent twice, the request takes effect once."),
 ]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX, pattern=LINE_PATTERN)]
+
+_EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
+#: The scopes that a key may be made with here; one with the scope service needs the command line.
+_KEY_SCOPES: dict[str, Any] = {
+    **_EACH_ONCE,
+    "items": {"type": "string", "enum": [scope for scope in SCOPES if scope != "service"]},
+}
 
 
 class NewCompany(Body):
     """A company asks to be entered in the register."""
 
     uscc: str = Field(
-        pattern=r"^[0-9A-Z]{18}$",
-        description="Unified social credit code (GB 32100), 18 characters.",
-        examples=["91140100MA0H2M0015"],
+        pattern=r"^[0-9]{8}[0-9A-HJ-NPQRTUWXY]{10}$",
+        description="Unified social credit code (GB 32100), 18 characters of which the last one checks the others.",
+        examples=["91149999H2M9999944"],
+        json_schema_extra={"format": "uscc"},
     )
-    name: Line
-    name_zh: Line
-    roles: list[Role] = Field(min_length=1, max_length=4)
+    name: Name
+    name_zh: Name
+    roles: list[Role] = Field(min_length=1, max_length=4, json_schema_extra=_EACH_ONCE)
 
 
 class CompanyAnswer(Answer):
@@ -75,8 +91,8 @@ class NewFacility(Body):
     """A place of the caller's company. ``crs`` names the datum of the position: Chinese maps give GCJ-02."""
 
     kind: FacilityKind
-    name: Line
-    name_zh: Line
+    name: Name
+    name_zh: Name
     hub: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,23}$", examples=["TAIYUAN"])
     latitude: float = Field(ge=-90, le=90, examples=[37.8694])
     longitude: float = Field(ge=-180, le=180, examples=[112.5603])
@@ -104,8 +120,8 @@ class NewKey(Body):
     """A key for the caller's company, or for another one by the operator."""
 
     participant_id: str | None = Field(default=None, pattern=r"^P[1-9][0-9]{0,17}$")
-    scopes: list[Scope] = Field(min_length=1, max_length=7)
-    label: str = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")
+    scopes: list[Scope] = Field(min_length=1, max_length=7, json_schema_extra=_KEY_SCOPES)
+    label: str = Field(min_length=1, max_length=LABEL_CHARACTERS_MAX, pattern=LINE_PATTERN)
 
 
 class KeyAnswer(Answer):

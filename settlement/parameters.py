@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query
 
 from kernel.auth import Principal
-from kernel.edge import PAGE_MAX
+from kernel.edge import CURSOR_SCHEMA, PAGE_MAX
 from kernel.errors import Forbidden, Unauthenticated
 from kernel.http import KEY_PATTERN, Call
 from kernel.service import caller
@@ -28,7 +28,7 @@ HOLDER_PATTERN = r"^[^\s\x00-\x1f\x7f\uFFFE\uFFFF]([^\x00-\x1f\x7f\uFFFE\uFFFF]{
 TRANSFERS_PER_REQUEST_MAX = 100
 
 Caller = Annotated[Call, Depends(caller)]
-Cursor = Annotated[str | None, Query(max_length=200)]
+Cursor = Annotated[str | None, Query(max_length=200, json_schema_extra=CURSOR_SCHEMA)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Day = Annotated[str, Query(pattern=DAY_PATTERN, examples=["2026-01-05"], description="A day in Asia/Shanghai.")]
 AccountId = Annotated[str, Path(pattern=ACCOUNT_PATTERN, examples=["cash:P7"])]

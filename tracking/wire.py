@@ -12,7 +12,7 @@ from sqlmodel import Session, col, or_
 from sqlmodel.sql.expression import SelectOfScalar
 
 from kernel.auth import Principal
-from kernel.edge import PAGE_MAX, Page, TimeIn, decode_cursor, number_cursor, page_of
+from kernel.edge import CURSOR_SCHEMA, PAGE_MAX, Page, TimeIn, decode_cursor, number_cursor, page_of
 from kernel.errors import InvalidInput, NotFound
 from kernel.http import KEY_PATTERN, Call
 from kernel.messages import Event
@@ -36,7 +36,7 @@ LIST_PROBLEMS = problems(401, 403, 422, 429)
 WRITE_PROBLEMS = problems(401, 403, 404, 409, 413, 422, 429, 503)
 
 Caller = Annotated[Call, Depends(caller)]
-Cursor = Annotated[str | None, Query(max_length=200)]
+Cursor = Annotated[str | None, Query(max_length=200, json_schema_extra=CURSOR_SCHEMA)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 ShipmentId = Annotated[str, Path(pattern=SHIPMENT_PATTERN, examples=["S124-1"])]
 VesselId = Annotated[str, Path(pattern=CODE_PATTERN, examples=["TT-01"])]

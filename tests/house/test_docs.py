@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from h2market.platform import JOBS
+from kernel.config import SERVICES
 from tests.house import ROOT
 
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+VARIABLE = re.compile(r"\bH2MARKET_[A-Z0-9_]+|\bDATABASE_URL\b")
+PACKAGES = ("kernel", "participants", "exchange", "tracking", "settlement", "h2market")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s]+)")
 
 
@@ -60,3 +64,25 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
     targets = [match["target"] for match in LINK.finditer(page.read_text())]
     files = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
     assert [target for target in files if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
+def test_operations_name_every_variable_of_the_environment(page: str) -> None:
+    sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    read = {name for source in sources for name in re.findall(r'"(H2MARKET_[A-Z0-9_]+|DATABASE_URL)"', source)}
+    read |= {f"H2MARKET_{service.upper()}_URL" for service in SERVICES}
+    assert set(VARIABLE.findall((ROOT / "docs" / page).read_text())) == read
+
+
+@pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
+def test_operations_name_every_job(page: str) -> None:
+    named = re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(job.name for jobs in JOBS.values() for job in jobs)
+
+
+def test_operations_have_the_same_parts_in_both_languages() -> None:
+    english, chinese = (
+        (ROOT / "docs" / page).read_text().splitlines() for page in ("operations.md", "operations.zh-CN.md")
+    )
+    for mark in ("## ", "| ", "```", "1. ", "5. "):
+        assert sum(line.startswith(mark) for line in english) == sum(line.startswith(mark) for line in chinese), mark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sqlmodel import SQLModel
 
 from kernel.room import table_of
 from kernel.store import ROWS_PER_STATEMENT_MAX, Row, Store, insert_rows, upsert_rows
+from kernel.writer import Writer
 from tests.kernel.samples import PairRow, SampleRow
 
 SAMPLES = table_of(SampleRow)
@@ -138,3 +140,18 @@ def test_a_password_is_not_shown(tmp_path: Path) -> None:
     store = Store("postgresql://market:secret@127.0.0.1:1/h2market", "exchange")
     assert store.place == "postgresql+psycopg://market:***@127.0.0.1:1/h2market (exchange)"
     store.close()
+
+
+def test_a_stopped_writer_leaves_everything_in_the_one_file(sqlite_url: str, tmp_path: Path) -> None:
+    store = Store(sqlite_url)
+    writer = Writer(store)
+    with writer.connection.begin():
+        SQLModel.metadata.create_all(writer.connection, tables=[SAMPLES])
+        insert_rows(writer.connection, SAMPLES, ROWS)
+    writer.start()
+    assert rows_of(store) == ROWS
+    writer.stop()
+    store.close()
+    copy = Store(f"sqlite:///{shutil.copy(tmp_path / 'h2market.db', tmp_path / 'copy.db')}")
+    assert rows_of(copy) == ROWS
+    copy.close()

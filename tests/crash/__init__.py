@@ -1,0 +1,1 @@
+"""The server is killed under load, again and again, and everything it acknowledged must still be there."""

