@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 #: A run never lasts longer than this, whatever it was asked for.
 SECONDS_MAX = 60.0
@@ -89,16 +90,20 @@ async def run(port: int, makers: list[Callable[[], bytes]], seconds: float, want
     for make in makers:
         done = loop.create_future()
         ends.append(done)
-
-        def bounded(make: Callable[[], bytes] = make) -> bytes | None:
-            return make() if time.perf_counter() < until else None
-
-        await loop.create_connection(
-            lambda done=done, bounded=bounded: _Connection(load, bounded, done, wanted), "127.0.0.1", port
-        )
+        connection = _Connection(load, _until(make, until), done, wanted)
+        await loop.create_connection(partial(_same, connection), "127.0.0.1", port)
     await asyncio.wait(ends, timeout=seconds + 10)
     load.seconds = time.perf_counter() - started
     return load
+
+
+def _same(connection: _Connection) -> _Connection:
+    return connection
+
+
+def _until(make: Callable[[], bytes], until: float) -> Callable[[], bytes | None]:
+    """``make`` as long as there is time, then nothing."""
+    return lambda: make() if time.perf_counter() < until else None
 
 
 def request(method: str, path: str, body: bytes, key: str = "") -> bytes:

@@ -35,6 +35,7 @@ from h2market.bootstrap import create_key
 from kernel.config import Settings
 from seeds.identity import credit_code
 
+#: Enough that a commit is always shared: the rivals get the same.
 CONNECTIONS = 64
 BATCH_ORDERS = 50
 PARTICIPANTS_A_SIDE = 8
@@ -55,8 +56,12 @@ def free_port() -> int:
 @contextmanager
 def server(arguments: list[str], port: int, environment: dict[str, str] | None = None) -> Iterator[None]:
     """A server process that answers on ``port`` while the block runs."""
-    process = subprocess.Popen([sys.executable, "-m", *arguments], env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         _wait(port, process)
         yield
@@ -93,7 +98,8 @@ class Market:
         """Registers companies with ample limits, and lists the product."""
         client = self._client
         _done(client.post("/v1/products", json={
-            "product_id": PRODUCT, "kind": "ex_works", "hub": "BENCH", "container_class": "TUBE20", "grade": "GB/T 37244-2018",
+            "product_id": PRODUCT, "kind": "ex_works", "hub": "BENCH", "container_class": "TUBE20",
+            "grade": "GB/T 37244-2018",
             "nominal_mass": "280.000", "maximum_mass": "294.000", "window_start": "2026-03-03T06:00:00+08:00",
             "window_end": "2026-03-03T14:00:00+08:00", "price_tick": "0.05", "price_max": "80.00", "loads_max": 100,
         }))  # fmt: skip
@@ -130,8 +136,11 @@ class Market:
         """The next order of the flow: buys and sells in turn, half of which cross."""
         side = "buy" if number % 2 else "sell"
         price_fen = 2_000 + 5 * ((number * 7) % 9 - 4)
-        return {"client_order_id": f"b{number}", "product_id": PRODUCT, "side": side, "price": f"{price_fen // 100}.{price_fen % 100:02d}",
-                "loads": 1 + number % 3, "time_in_force": "gtc"}  # fmt: skip
+        price = f"{price_fen // 100}.{price_fen % 100:02d}"
+        return {
+            "client_order_id": f"b{number}", "product_id": PRODUCT, "side": side, "price": price,
+            "loads": 1 + number % 3, "time_in_force": "gtc",
+        }  # fmt: skip
 
     def single(self, connection: int) -> Callable[[], bytes]:
         """Requests of one order each; a connection belongs to one company."""
@@ -194,8 +203,10 @@ def measure(quick: bool) -> dict[str, Any]:
                 secrets.token_bytes,
             )
         )
-        environment = {"DATABASE_URL": url, "H2MARKET_SERVICE_KEY": service_key, "H2MARKET_REQUESTS_PER_10S": "100000000",
-                       "H2MARKET_ANONYMOUS_REQUESTS_PER_10S": "100000000", "H2MARKET_LOG_LEVEL": "WARNING"}  # fmt: skip
+        environment = {
+            "DATABASE_URL": url, "H2MARKET_SERVICE_KEY": service_key, "H2MARKET_LOG_LEVEL": "WARNING",
+            "H2MARKET_REQUESTS_PER_10S": "100000000", "H2MARKET_ANONYMOUS_REQUESTS_PER_10S": "100000000",
+        }  # fmt: skip
         with (
             server(["benchmarks.rivals", "noop", str(ports["noop"])], ports["noop"]),
             server(["benchmarks.rivals", "naive", str(ports["naive"]), f"{folder}/naive.db"], ports["naive"]),

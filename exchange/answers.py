@@ -6,8 +6,6 @@ from pydantic import Field
 
 from exchange.model import (
     LOADS_MAX,
-    MASS_G_MAX,
-    PRICE_FEN_PER_KG_MAX,
     Commodity,
     OrderStatus,
     ProductKind,
@@ -27,12 +25,12 @@ class NewProduct(Body):
     destination_hub: str = Field(default="", pattern=r"^([A-Z][A-Z0-9]{1,23})?$", description="Haulage only.")
     container_class: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,23}$", examples=["TUBE20"])
     grade: str = Field(min_length=1, max_length=80, pattern=r"^[ -~]+$", examples=["GB/T 37244-2018"])
-    nominal_mass: MassIn = Field(le=MASS_G_MAX)
-    maximum_mass: MassIn = Field(le=MASS_G_MAX)
+    nominal_mass: MassIn
+    maximum_mass: MassIn
     window_start: TimeIn
     window_end: TimeIn
-    price_tick: PriceIn = Field(le=PRICE_FEN_PER_KG_MAX)
-    price_max: PriceIn = Field(le=PRICE_FEN_PER_KG_MAX)
+    price_tick: PriceIn
+    price_max: PriceIn
     loads_max: int = Field(ge=1, le=LOADS_MAX)
 
 

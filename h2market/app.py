@@ -37,15 +37,19 @@ from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
 from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
+from kernel.quantity import MICROS_PER_S
 from kernel.service import caller
 from kernel.validation import from_validation
 
 FACTS: dict[str, dict[str, Fact]] = {"exchange": exchange.published.FACTS, "tracking": tracking.published.FACTS}
 #: Bank statements are files; everything else is small.
 BODY_LIMITS = {"/v1/bank-statements": 8 << 20}
+#: One move of a simulated clock: every job that falls due on the way runs before the answer is given.
+CLOCK_STEP_DAYS_MAX = 7
 #: How often a waiting reader of a log looks for news.
 POLL_PAUSE_S = 0.02
 Caller = Annotated[Call, Depends(caller)]
+_DAY_US = 86_400 * MICROS_PER_S
 
 
 class FollowerHealth(Answer):
@@ -226,7 +230,8 @@ def _clock(house: Platform) -> APIRouter:
 
     @routes.post("/v1/operator/clock", responses=problems(401, 403, 409, 413, 422, 429), operation_id="moveClock")
     async def move(body: ClockMove, call: Caller) -> ClockAnswer:
-        """Moves the simulated clock forward and runs the jobs that fall due on the way. Scope: operate."""
+        """Moves the simulated clock forward, by a week at most, and runs the jobs that fall due on the way. Scope:
+        operate."""
         if call.principal is None or "service" not in call.principal.scopes:
             call.require("operate")
         if body.now < house.clock.now_us():
@@ -234,6 +239,13 @@ def _clock(house: Platform) -> APIRouter:
                 field="now",
                 rule="clock_forward",
                 message=f"The clock stands at {to_text(house.clock.now_us())} and does not go back.",
+            )
+        if body.now > house.clock.now_us() + CLOCK_STEP_DAYS_MAX * _DAY_US:
+            raise Conflict(
+                field="now",
+                rule="clock_step",
+                message=f"One move takes the clock at most {CLOCK_STEP_DAYS_MAX} days on from "
+                f"{to_text(house.clock.now_us())}.",
             )
         fired = await house.alarm.advance(body.now)
         return ClockAnswer(now=house.clock.now_us(), fired=fired)

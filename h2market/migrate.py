@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -53,10 +54,17 @@ def migrate(connection: Connection) -> None:
 
 
 def differences(connection: Connection) -> list[str]:
-    """What the database's schema and the declared tables disagree about."""
+    """What it takes to bring the database to the declared tables, e.g. ``add_table exchange_trades``."""
     options = {"version_table": VERSION_TABLE, "compare_type": True, "include_object": _is_ours}
     context = MigrationContext.configure(connection, opts=options)
-    return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
+    return [_named(difference) for difference in compare_metadata(context, SQLModel.metadata)]
+
+
+def _named(difference: Any) -> str:
+    """An operation and the names that it is about. Alembic gives the changes of one column as a list of operations."""
+    operation = difference[0] if isinstance(difference, list) else difference
+    names = (getattr(part, "name", part) for part in operation)
+    return " ".join(name for name in names if isinstance(name, str))
 
 
 def _is_ours(_item: object, name: str | None, kind: str, _reflected: bool, _compare_to: object) -> bool:

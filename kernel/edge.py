@@ -115,7 +115,7 @@ def decode_cursor(cursor: str | None) -> str | None:
         key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise _bad_cursor() from error
-    if not key.isprintable():
+    if not key or not key.isprintable():
         raise _bad_cursor()
     return key
 

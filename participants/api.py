@@ -40,6 +40,8 @@ IdempotencyKey = Annotated[
 ]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX, pattern=LINE_PATTERN)]
 
+#: How the caller writes what the room calls otherwise.
+_AS_WRITTEN = {"datum": "crs", "opens_minute": "opens", "closes_minute": "closes"}
 _EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 #: The scopes that a key may be made with here; one with the scope service needs the command line.
 _KEY_SCOPES: dict[str, Any] = {
@@ -143,6 +145,22 @@ def _clock_minutes(text: str) -> int:
 
 def _clock_text(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _add_facility(participant_id: str, body: NewFacility) -> commands.AddFacility:
+    datum: Datum = "gcj02" if body.crs == "GCJ-02" else "wgs84"
+    latitude_e7, longitude_e7 = position_e7(f"{body.latitude:.7f}", f"{body.longitude:.7f}", datum)
+    return commands.AddFacility(
+        participant_id,
+        body.kind,
+        body.name,
+        body.name_zh,
+        body.hub,
+        latitude_e7,
+        longitude_e7,
+        _clock_minutes(body.opens),
+        _clock_minutes(body.closes),
+    )
 
 
 def _company(row: CompanyRow) -> CompanyAnswer:
@@ -268,20 +286,12 @@ def router(service: Service) -> APIRouter:
     async def add_facility(body: NewFacility, call: Caller, idempotency_key: IdempotencyKey = None) -> FacilityAnswer:
         """Adds a place of the caller's company. Scope: track."""
         principal = call.require("track")
-        datum: Datum = "gcj02" if body.crs == "GCJ-02" else "wgs84"
-        latitude_e7, longitude_e7 = position_e7(f"{body.latitude:.7f}", f"{body.longitude:.7f}", datum)
-        command = commands.AddFacility(
-            principal.participant_id,
-            body.kind,
-            body.name,
-            body.name_zh,
-            body.hub,
-            latitude_e7,
-            longitude_e7,
-            _clock_minutes(body.opens),
-            _clock_minutes(body.closes),
-        )
-        outcome = await service.execute(call, command, "POST /v1/facilities")
+        try:
+            command = _add_facility(principal.participant_id, body)
+            outcome = await service.execute(call, command, "POST /v1/facilities")
+        except InvalidInput as error:
+            error.field = _AS_WRITTEN.get(str(error.field), error.field)
+            raise
         event = outcome.events[0]
         assert isinstance(event, events.FacilityAdded)
         return FacilityAnswer(

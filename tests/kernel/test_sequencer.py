@@ -48,6 +48,11 @@ def findings(sequencer: Sequencer) -> list[str]:
         return [finding.rule for finding in verify_room(sequencer.room, connection)]
 
 
+def wait_for(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    """Waits in the writer's thread for an event of the loop."""
+    asyncio.run_coroutine_threadsafe(event.wait(), loop).result()
+
+
 def key(name: str, body: bytes = b"") -> Key:
     return Key("P1", name, hashlib.sha256(body).digest())
 
@@ -196,7 +201,7 @@ def test_a_full_queue_refuses(sqlite_url: str) -> None:
         async with running(sqlite_url, memory_room(), queue_max=3) as sequencer:
             hold = asyncio.Event()
             loop = asyncio.get_running_loop()
-            sequencer.writer.call(lambda _connection: asyncio.run_coroutine_threadsafe(hold.wait(), loop).result())
+            sequencer.writer.call(lambda _connection: wait_for(hold, loop))
             waiting = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1")) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Unavailable) as refused:
