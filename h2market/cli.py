@@ -68,6 +68,7 @@ def serve(
     """Serves the platform, or one service of it. / 启动整个平台或其中一个服务。"""
     import uvicorn
 
+    from h2market.uvicorn_protocol import OneWriteProtocol
     from kernel.telemetry import set_up_logs
 
     voice = Voice(as_json=False)
@@ -98,6 +99,7 @@ def serve(
         log_config=None,
         access_log=False,
         proxy_headers=False,
+        http=OneWriteProtocol,
         lifespan="on",
     )
 

@@ -69,7 +69,7 @@ TAMPERINGS = {
         "exchange", "row_missing", "OrderPlaced",
     ),
     "a load that was planned": Tampering(
-        "tracking_shipments", "load_no = 2", "UPDATE {table} SET state = 'accepted'",
+        "tracking_shipments", "load_no = 2", "UPDATE {table} SET status = 'accepted'",
         "tracking", "row_changed", "ShipmentPlanned",
     ),
 }  # fmt: skip

@@ -1,0 +1,153 @@
+"""What is sent to the server before it is killed, and what became of it: every request can be sent again as it was."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx
+
+from exchange.errors import ORDER_REFUSALS
+from tests.e2e.floor import PRODUCT, Company, Floor
+
+Kind = Literal["order", "batch", "amend", "cancel", "statement", "withdrawal"]
+
+#: Orders of one batch request, and the largest order.
+BATCH_ORDERS = 5
+ORDER_LOADS_MAX = 8
+#: What is paid in with each bank statement, and asked for with each withdrawal, in fen.
+DEPOSIT_FEN = 1_000_000
+WITHDRAWAL_FEN = 100
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. ``status`` is None until it is answered; an answer with 503 is none, for it changed nothing."""
+
+    kind: Kind
+    company: str
+    secret: str
+    method: str
+    path: str
+    key: str
+    body: Any
+    status: int | None = None
+    answer: Any = None
+
+    @property
+    def client_order_ids(self) -> list[str]:
+        """The orders that it places."""
+        if self.kind == "order":
+            return [self.body["client_order_id"]]
+        return [order["client_order_id"] for order in self.body["orders"]] if self.kind == "batch" else []
+
+    @property
+    def took_effect(self) -> bool:
+        """Whether the answer says that something was written: a rejected order is, too."""
+        if self.status is None:
+            return False
+        return self.status < 300 or (self.kind == "order" and self.answer.get("code") in ORDER_REFUSALS)
+
+    async def send(self, client: httpx.AsyncClient) -> bool:
+        """Sends it and keeps the answer; False where the server could not take it now, and changed nothing.
+
+        Raises httpx.TransportError where no answer came: then nobody knows.
+        """
+        answer = await client.request(self.method, self.path, **self._options())
+        if answer.status_code in (429, 503):
+            return False
+        self.status, self.answer = answer.status_code, answer.json()
+        return True
+
+    async def send_again(self, client: httpx.AsyncClient) -> tuple[int, Any]:
+        """The answer to the same request, without keeping it."""
+        answer = await client.request(self.method, self.path, **self._options())
+        return answer.status_code, answer.json()
+
+    def _options(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.secret}"}
+        if self.kind not in ("order", "batch"):
+            headers["Idempotency-Key"] = self.key
+        if self.kind == "statement":
+            return {"headers": {**headers, "Content-Type": "text/csv"}, "content": self.body}
+        return {"headers": headers, "json": self.body} if self.body is not None else {"headers": headers}
+
+
+@dataclass(slots=True)
+class Sender:
+    """One connection: sends one request after the other for one company, until the server is gone."""
+
+    company: Company
+    name: str
+    random: random.Random
+    requests: list[Request] = field(default_factory=list)
+    open_orders: list[str] = field(default_factory=list)
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    async def run(self, client: httpx.AsyncClient) -> None:
+        """Ends with the server. At most the last request is left without an answer."""
+        while True:
+            request = self.next()
+            self.requests.append(request)
+            try:
+                while not await request.send(client):
+                    pass
+            except httpx.TransportError:
+                return
+            self.heard(request)
+
+    def next(self) -> Request:
+        """Mostly orders, now and then a batch, an amendment or a cancel."""
+        draw = self.random.random()
+        if draw < 0.15 and self.open_orders:
+            order_id = self.open_orders.pop(self.random.randrange(len(self.open_orders)))
+            return self._request("cancel", "DELETE", f"/v1/orders/{order_id}", None)
+        if draw < 0.30 and self.open_orders:
+            # Another price each time, so that each amendment is known by its event.
+            body = {"price": f"{10 + next(self.numbers) // 20}.{next(self.numbers) % 20 * 5:02d}"}
+            return self._request("amend", "PATCH", f"/v1/orders/{self.random.choice(self.open_orders)}", body)
+        if draw < 0.40:
+            orders = [self._order() for _ in range(BATCH_ORDERS)]
+            return self._request("batch", "POST", "/v1/orders/batch", {"orders": orders})
+        return self._request("order", "POST", "/v1/orders", self._order())
+
+    def heard(self, request: Request) -> None:
+        """Remembers what can be amended or cancelled."""
+        if request.kind == "order" and request.status == 201 and request.answer["open_loads"]:
+            self.open_orders.append(request.answer["order_id"])
+
+    def _order(self) -> dict[str, Any]:
+        price_fen = 2_000 + 5 * self.random.randint(-6, 6) + (1 if self.random.random() < 0.02 else 0)
+        return {
+            "client_order_id": f"{self.name}-{next(self.numbers)}",
+            "product_id": PRODUCT,
+            "side": self.company.side,
+            "price": f"{price_fen // 100}.{price_fen % 100:02d}",
+            "loads": self.random.randint(1, ORDER_LOADS_MAX),
+            "time_in_force": self.random.choice(("gtc", "gtc", "day", "ioc")),
+        }
+
+    def _request(self, kind: Kind, method: str, path: str, body: Any) -> Request:
+        key = f"{self.name}-{next(self.numbers)}"
+        return Request(kind, self.company.participant_id, self.company.secret, method, path, key, body)
+
+
+@dataclass(slots=True)
+class Teller(Sender):
+    """One connection that moves money: the bank's statements under the operator's key, or a company's withdrawals."""
+
+    floor: Floor | None = None
+
+    def next(self) -> Request:
+        """The next statement with deposits of every buyer, or the next withdrawal."""
+        if self.floor is None:
+            body = {"amount": f"{WITHDRAWAL_FEN // 100}.00", "client_id": f"{self.name}-{next(self.numbers)}"}
+            return self._request("withdrawal", "POST", "/v1/withdrawals", body)
+        for company in self.floor.companies:
+            if company.side == "buy":
+                self.floor.pay_in(company, DEPOSIT_FEN)
+        request = self._request("statement", "POST", "/v1/bank-statements", self.floor.statement())
+        request.secret = self.floor.operator
+        return request
