@@ -1,7 +1,7 @@
 """One write an answer.
 
-uvicorn writes the head of an answer and its body apart, which is two system calls here and two wake-ups at the other end.
-Between an order and its answer those are a fair part of all the work there is.
+uvicorn writes the head of an answer and its body apart, which is two system calls here and two wake-ups at the other
+end. Between an order and its answer those are a fair part of all the work there is.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from tracking.model import (
     VESSELS,
     HaulageLoad,
     PairingPool,
+    Product,
     Shipment,
     Stage,
     Vessel,
@@ -49,7 +50,9 @@ def touches(command: Command) -> list[tuple[str, str]]:
 def touches_more(command: Command, view: View) -> list[tuple[str, str]]:
     """The (table, key) pairs that follow from what `touches` named, once that is in ``view``."""
     if isinstance(command, commands.PlanTrade):
-        return list(_waiting(view, (command.buyer_id, command.seller_id)))
+        product = view.get(Product, PRODUCTS, command.product_id)
+        kind = product.kind if product is not None else ""
+        return list(_waiting(view, (command.buyer_id, command.seller_id), kind))
     if isinstance(command, commands.LapseShipments):
         return [*_behind_shipments(view, command.shipment_ids), *_behind_haulage(view, command.haulage_ids)]
     if isinstance(command, commands.AcceptOverdue):
@@ -61,11 +64,15 @@ def touches_more(command: Command, view: View) -> list[tuple[str, str]]:
     return list(_behind_shipments(view, (key,))) if key is not None else []
 
 
-def _waiting(view: View, party_ids: Iterable[str]) -> Keys:
+def _waiting(view: View, party_ids: Iterable[str], kind: str) -> Keys:
+    """The other halves that wait: carriage for hydrogen, hydrogen for carriage, both while the product is not known."""
     for party_id in party_ids:
         pool = view.get(PairingPool, POOLS, party_id)
-        if pool is not None:
+        if pool is None:
+            continue
+        if kind in ("", "haulage"):
             yield from ((SHIPMENTS, key) for key in split_ids(pool.shipments))
+        if kind != "haulage":
             yield from ((HAULAGE, key) for key in split_ids(pool.haulage))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import httpx
 
 from exchange.errors import ORDER_REFUSALS
+from kernel.quantity import format_money, format_price
 from tests.e2e.floor import PRODUCT, Company, Floor
 
 Kind = Literal["order", "batch", "amend", "cancel", "statement", "withdrawal"]
@@ -20,6 +23,9 @@ ORDER_LOADS_MAX = 8
 #: What is paid in with each bank statement, and asked for with each withdrawal, in fen.
 DEPOSIT_FEN = 1_000_000
 WITHDRAWAL_FEN = 100
+#: Amendments go through 200 prices from this one on, so that each is known by its event.
+AMENDED_FEN = 1_500
+RETRY_S = 0.05
 
 
 @dataclass(slots=True)
@@ -84,7 +90,8 @@ class Sender:
     random: random.Random
     requests: list[Request] = field(default_factory=list)
     open_orders: list[str] = field(default_factory=list)
-    numbers: Any = field(default_factory=lambda: itertools.count(1))
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    amendments: Iterator[int] = field(default_factory=itertools.count)
 
     async def run(self, client: httpx.AsyncClient) -> None:
         """Ends with the server. At most the last request is left without an answer."""
@@ -93,7 +100,7 @@ class Sender:
             self.requests.append(request)
             try:
                 while not await request.send(client):
-                    pass
+                    await asyncio.sleep(RETRY_S)
             except httpx.TransportError:
                 return
             self.heard(request)
@@ -105,8 +112,7 @@ class Sender:
             order_id = self.open_orders.pop(self.random.randrange(len(self.open_orders)))
             return self._request("cancel", "DELETE", f"/v1/orders/{order_id}", None)
         if draw < 0.30 and self.open_orders:
-            # Another price each time, so that each amendment is known by its event.
-            body = {"price": f"{10 + next(self.numbers) // 20}.{next(self.numbers) % 20 * 5:02d}"}
+            body = {"price": format_price(AMENDED_FEN + 5 * (next(self.amendments) % 200))}
             return self._request("amend", "PATCH", f"/v1/orders/{self.random.choice(self.open_orders)}", body)
         if draw < 0.40:
             orders = [self._order() for _ in range(BATCH_ORDERS)]
@@ -124,7 +130,7 @@ class Sender:
             "client_order_id": f"{self.name}-{next(self.numbers)}",
             "product_id": PRODUCT,
             "side": self.company.side,
-            "price": f"{price_fen // 100}.{price_fen % 100:02d}",
+            "price": format_price(price_fen),
             "loads": self.random.randint(1, ORDER_LOADS_MAX),
             "time_in_force": self.random.choice(("gtc", "gtc", "day", "ioc")),
         }
@@ -143,7 +149,7 @@ class Teller(Sender):
     def next(self) -> Request:
         """The next statement with deposits of every buyer, or the next withdrawal."""
         if self.floor is None:
-            body = {"amount": f"{WITHDRAWAL_FEN // 100}.00", "client_id": f"{self.name}-{next(self.numbers)}"}
+            body = {"amount": format_money(WITHDRAWAL_FEN), "client_id": f"{self.name}-{next(self.numbers)}"}
             return self._request("withdrawal", "POST", "/v1/withdrawals", body)
         for company in self.floor.companies:
             if company.side == "buy":
