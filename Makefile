@@ -47,7 +47,7 @@ serve: $(STAMP) ## Serve API, documents and console on the demo's database | 在
 	@$(BIN)/h2market serve $(ARGS)
 
 test: $(STAMP) ## Run the tests; ARGS='-k book' chooses | 运行测试；ARGS='-k book' 可选择
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 lint: lint-style lint-types lint-arrows lint-tree ## Check style, types, arrows, files, locks | 检查风格、类型、依赖、文件与锁
 

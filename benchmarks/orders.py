@@ -187,7 +187,7 @@ def _rival(number: int) -> bytes:
 
 def measure(quick: bool) -> dict[str, Any]:
     """Runs all servers and takes the measurements in turn."""
-    rounds, seconds = (3, 2.6) if quick else (7, 5.0)
+    rounds, seconds = (3, 2.0) if quick else (7, 5.0)
     ports = {name: free_port() for name in ("noop", "naive", "ours")}
     service_key = secrets.token_hex(24)
     with tempfile.TemporaryDirectory(prefix="h2market-bench-") as folder:

@@ -126,7 +126,7 @@ def _open_order(state: ExchangeState, command: CancelOrder | AmendOrder) -> Orde
     """The participant's open order. Another's order is as unknown as none."""
     order = state.orders.get(command.order_id)
     if order is None or order.participant_id != command.participant_id:
-        raise OrderNotOpen(order_id=command.order_id)
+        raise OrderNotOpen(field="order_id", order_id=command.order_id)
     return order
 
 

@@ -32,7 +32,7 @@ from h2market.platform import Platform
 from kernel.clock import SimulatedClock, to_text
 from kernel.config import SERVICES, Settings
 from kernel.edge import Answer, Body, TimeIn, TimeOut
-from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound
+from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
 from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, problem_response
@@ -354,6 +354,8 @@ def _add_docs(app: FastAPI) -> None:
                 for operation in item.values():
                     if isinstance(operation, dict) and not path.startswith(("/health", "/metrics")):
                         operation["security"] = [{"apiKey": []}]
+                        if "requestBody" in operation:
+                            operation["responses"] |= {str(code): told for code, told in problems(415).items()}
                         for answer in operation["responses"].values():  # FastAPI's own error shape is not used here
                             answer.get("content", {}).pop("application/json", None) if "HTTPValidationError" in str(
                                 answer
@@ -379,7 +381,10 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return answer(from_validation(error.errors()), request)
+        errors = error.errors()
+        if any(one["loc"] == ("body",) for one in errors) and not _says_json(request):
+            return answer(UnsupportedMedia(field="Content-Type", accepted="application/json"), request)
+        return answer(from_validation(errors), request)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -398,6 +403,12 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         return answer(as_internal(error), request)
+
+
+def _says_json(request: Request) -> bool:
+    """Whether a body was sent as JSON, or there is none: the framework reads no other as JSON."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media == "application/json" or media.endswith("+json") or not call_of(request.scope).body
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:

@@ -34,6 +34,9 @@ __all__ = ["NotEmpty", "run_demo", "run_seed"]
 T = TypeVar("T")
 Schemas = dict[str, str | None]
 
+#: What may be emptied: an earlier demonstration at any time, other data on express wish.
+DEMONSTRATION: frozenset[Holds] = frozenset({"demonstration"})
+ANYTHING: frozenset[Holds] = frozenset({"demonstration", "other"})
 EVERYTHING = "h2market"
 OPERATOR_SCOPES = ("operate", "audit", "read", "trade", "track", "settle")
 #: When orders are no longer taken and a day's products are better listed for the day after.
@@ -45,8 +48,7 @@ def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replac
     ValueError for what cannot be split."""
     started = time.monotonic()
     schemas = _schemas(settings, split)
-    may_replace: frozenset[Holds] = frozenset({"demonstration", "other"} if replace else {"demonstration"})
-    _make_way(settings, schemas, may_replace)
+    _make_way(settings, schemas, ANYTHING if replace else DEMONSTRATION, ANYTHING)
     log = _log_file(settings)
 
     def day(founder: Founder) -> tuple[Market, Figures]:
@@ -69,7 +71,7 @@ def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replac
 def run_seed(voice: Voice, settings: Settings, *, replace: bool) -> bool:
     """Fills an empty database with companies, money and products; True if it verifies. Raises as `run_demo` does."""
     schemas = _schemas(settings, split=False)
-    _make_way(settings, schemas, frozenset({"demonstration"} if replace else ()))
+    _make_way(settings, schemas, DEMONSTRATION if replace else frozenset(), DEMONSTRATION)
     now_us = SystemClock().now_us()
     closed = to_datetime(now_us).hour >= CLOSES_HOUR
     first_day = market_day(now_us + (24 - CLOSES_HOUR) * 3_600_000_000 if closed else now_us)
@@ -107,10 +109,13 @@ def _schemas(settings: Settings, split: bool) -> Schemas:
     return {service: service for service in SERVICES}
 
 
-def _make_way(settings: Settings, schemas: Schemas, may_replace: frozenset[Holds]) -> None:
+def _make_way(
+    settings: Settings, schemas: Schemas, may_replace: frozenset[Holds], might_replace: frozenset[Holds]
+) -> None:
     """Empties the schemas that are used, and those that an earlier demonstration left elsewhere in the database."""
-    places = {*schemas.values(), *schemas_of(settings.database_url, settings.schema)}
-    make_way(settings.database_url, sorted(places, key=str), may_replace=may_replace)
+    url = settings.database_url
+    places = sorted({*schemas.values(), *schemas_of(url, settings.schema)}, key=str)
+    make_way(url, places, may_replace=may_replace, might_replace=might_replace)
 
 
 def _log_file(settings: Settings) -> Path:

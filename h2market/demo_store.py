@@ -7,7 +7,8 @@ database, it is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -33,33 +34,47 @@ class NotEmpty(Exception):
         self.zh = zh
 
 
-def make_way(url: str, schemas: Iterable[str | None], *, may_replace: frozenset[Holds]) -> None:
+def make_way(
+    url: str, schemas: Iterable[str | None], *, may_replace: frozenset[Holds], might_replace: frozenset[Holds]
+) -> None:
     """Leaves the schemas empty. Raises NotEmpty where one holds what may not be replaced, WriterTaken where another
-    process writes."""
-    stores = [Store(url, schema) for schema in schemas]
-    try:
-        for store in stores:
-            store.claim_writer()
+    process writes. ``might_replace`` is what --replace would allow, for the advice."""
+    with ExitStack() as closing:
+        places = [closing.enter_context(_claimed(url, schema)) for schema in schemas]
+        for store, _ in places:
             holds = what_it_holds(store)
             if holds not in may_replace | {"nothing"}:
-                raise _refusal(store, holds)
-        for store in stores:
-            _empty(store)
+                raise _refusal(store.place, holds, replaceable=holds in might_replace)
+        for store, writer in places:
+            if writer is None:
+                _remove_file(store)
+            else:
+                _drop_tables(writer)
+
+
+@contextmanager
+def _claimed(url: str, schema: str | None) -> Iterator[tuple[Store, Connection | None]]:
+    """A store that nobody else writes to meanwhile, with its writing connection on PostgreSQL. Raises WriterTaken."""
+    store = Store(url, schema)
+    try:
+        if store.is_sqlite:
+            store.claim_writer()  # the file may be no database: it is not connected to
+            yield store, None
+        else:
+            with store.connect_writer() as writer:
+                yield store, writer
     finally:
-        for store in stores:
-            store.close()
+        store.close()
 
 
-def _refusal(store: Store, holds: Holds) -> NotEmpty:
-    if holds == "demonstration":
-        return NotEmpty(
-            f"{store.place} holds an earlier demonstration: --replace empties it first.",
-            f"{store.place} 中已有演示数据：使用 --replace 可先清空。",
-        )
-    return NotEmpty(
-        f"{store.place} holds data that is not a demonstration. Name another database with --database-url.",
-        f"{store.place} 中有并非演示的数据。请用 --database-url 指定其他数据库。",
-    )
+def _refusal(place: str, holds: Holds, *, replaceable: bool) -> NotEmpty:
+    what = ("an earlier demonstration", "此前的演示数据")
+    if holds == "other":
+        what = ("data that is not a demonstration", "并非演示的数据")
+    advice = ("name another database with --database-url", "请用 --database-url 指定其他数据库")
+    if replaceable:
+        advice = (f"{advice[0]}, or empty this one with --replace", f"{advice[1]}，或用 --replace 清空此数据库")
+    return NotEmpty(f"{place} holds {what[0]}: {advice[0]}.", f"{place} 中有{what[1]}：{advice[1]}。")
 
 
 def what_it_holds(store: Store) -> Holds:
@@ -98,14 +113,13 @@ def _path(store: Store) -> Path:
     return Path(str(store.url.database))
 
 
-def _empty(store: Store) -> None:
-    if store.is_sqlite:
-        store.read_engine.dispose()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{_path(store)}{suffix}").unlink(missing_ok=True)
-        return
-    connection = store.connect_writer()
-    with connection.begin():
+def _remove_file(store: Store) -> None:
+    store.read_engine.dispose()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{_path(store)}{suffix}").unlink(missing_ok=True)
+
+
+def _drop_tables(writer: Connection) -> None:
+    with writer.begin():
         for name in sorted(_own_tables()):
-            connection.execute(text(f'DROP TABLE IF EXISTS "{name}" CASCADE'))
-    connection.close()
+            writer.execute(text(f'DROP TABLE IF EXISTS "{name}" CASCADE'))

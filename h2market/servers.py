@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import httpx
 
@@ -47,8 +48,11 @@ class Servers:
         )
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._files: list[IO[bytes]] = []
+        self._on_terminate: Any = None
 
     def __enter__(self) -> Self:
+        # Told to end, this process ends the others first.
+        self._on_terminate = signal.signal(signal.SIGTERM, _leave)
         shared = self._environment()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -63,6 +67,7 @@ class Servers:
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
+        signal.signal(signal.SIGTERM, self._on_terminate)
 
     def stop(self) -> None:
         """Ends every process and waits for it."""
@@ -118,6 +123,10 @@ class Servers:
                 time.sleep(LOOK_EVERY_S)
         end = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
         raise ServerEnded(f"the server did not start; the end of {log}: {end}")
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _free_url() -> str:

@@ -34,6 +34,8 @@ RATE_WINDOW_S = 10
 #: Paths under this need a key: without one, not even the body is read.
 PRIVATE = "/v1/"
 KEY_PATTERN = r"^[!-~]{1,128}$"
+#: Methods on which an idempotency key means something; on others it is not even read.
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEY = re.compile(rb"[!-~]{1,128}")
 _WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
 _PROBLEM_TYPE = b"application/problem+json"
@@ -202,7 +204,8 @@ class Edge:
             raise Unauthenticated(field="Authorization")
         if b"%00" in scope["query_string"]:  # PostgreSQL has no text with NUL
             raise InvalidInput("query", "nul", "A query has no NUL characters.", "查询参数不得包含 NUL 字符。")
-        call.idempotency_key = _idempotency_key(headers.get(b"idempotency-key"))
+        if scope["method"] in CHANGING:
+            call.idempotency_key = _idempotency_key(headers.get(b"idempotency-key"))
 
     def _count(self, scope: ASGIScope, call: Call, headers: list[tuple[bytes, bytes]]) -> None:
         """Counts the request against its key, or its address, and adds the headers that say so; raises RateLimited."""

@@ -84,8 +84,13 @@ def daily_statement(transfers: Sequence[Transfer], account_id: str, start: int, 
     opening = balance_at(transfers, account_id, start - 1)
     balance_fen = opening.balance_fen
     items = []
-    moving = (row for row in transfers if row.kind in MOVING_KINDS and start <= row.created_at < end
-              and account_id in (row.debit_account_id, row.credit_account_id))
+    moving = (
+        row
+        for row in transfers
+        if row.kind in MOVING_KINDS
+        and start <= row.created_at < end
+        and account_id in (row.debit_account_id, row.credit_account_id)
+    )
     for row in sorted(moving, key=lambda row: (row.created_at, row.event_seq, row.id)):
         came_in = row.credit_account_id == account_id
         amount_fen = row.amount_fen if came_in else -row.amount_fen
@@ -95,4 +100,5 @@ def daily_statement(transfers: Sequence[Transfer], account_id: str, start: int, 
     closing = balance_at(transfers, account_id, end - 1)
     assert closing.balance_fen == balance_fen, f"{account_id}: the items do not lead to the closing balance"
     return DailyStatement(
-        account_id, start, end, opening.balance_fen, balance_fen, closing.debits_pending_fen, tuple(items))
+        account_id, start, end, opening.balance_fen, balance_fen, closing.debits_pending_fen, tuple(items)
+    )

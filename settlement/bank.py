@@ -83,7 +83,10 @@ def open_books(desk: Desk, command: OpenBooks) -> None:
     if book is None:
         desk.emit(BooksOpened(command.account_number, command.holder, command.bank_code, command.opening_fen))
     elif (book.account_number, book.holder, book.bank_code) != (
-            command.account_number, command.holder, command.bank_code):
+        command.account_number,
+        command.holder,
+        command.bank_code,
+    ):
         raise BooksOpenOtherwise(field="account_number")
 
 
@@ -102,10 +105,18 @@ def import_statement(desk: Desk, command: ImportStatement) -> None:
             raise StatementDiffers(field="reference", reference=statement.reference)
         return
     _check_balances(book, statement)
-    desk.emit(StatementImported(
-        statement_id=key, reference=statement.reference, content_hash=digest, from_day=statement.from_day,
-        to_day=statement.to_day, opening_fen=statement.opening_fen, closing_fen=statement.closing_fen,
-        lines=len(statement.lines)))
+    desk.emit(
+        StatementImported(
+            statement_id=key,
+            reference=statement.reference,
+            content_hash=digest,
+            from_day=statement.from_day,
+            to_day=statement.to_day,
+            opening_fen=statement.opening_fen,
+            closing_fen=statement.closing_fen,
+            lines=len(statement.lines),
+        )
+    )
     for line_no, line in enumerate(statement.lines, start=1):
         _book_line(desk, key, line_no, line)
 
@@ -119,8 +130,9 @@ def _check_balances(book: BankBook, statement: BankStatementFile) -> None:
         raise StatementGap(field="opening", opening_fen=statement.opening_fen, closing_fen=book.closing_fen)
     moved_fen = sum(line.amount_fen if line.direction == "credit" else -line.amount_fen for line in statement.lines)
     if statement.opening_fen + moved_fen != statement.closing_fen:
-        raise StatementSum(field="closing", computed_fen=statement.opening_fen + moved_fen,
-                           closing_fen=statement.closing_fen)
+        raise StatementSum(
+            field="closing", computed_fen=statement.opening_fen + moved_fen, closing_fen=statement.closing_fen
+        )
 
 
 def candidates(line: StatementLine) -> tuple[str, ...]:
@@ -146,8 +158,9 @@ def _book_line(desk: Desk, key: str, line_no: int, line: StatementLine) -> None:
     withdrawal_id = candidate_withdrawal(line)
     withdrawal = desk.view.get(Withdrawal, WITHDRAWALS, withdrawal_id) if withdrawal_id else None
     if withdrawal is not None and withdrawal.state == "instructed" and withdrawal.amount_fen == line.amount_fen:
-        desk.emit(WithdrawalPaid(
-            entry_id, key, line_no, line, withdrawal.id, withdrawal.participant_id, line.amount_fen))
+        desk.emit(
+            WithdrawalPaid(entry_id, key, line_no, line, withdrawal.id, withdrawal.participant_id, line.amount_fen)
+        )
         return
     desk.emit(EntrySuspended(entry_id, key, line_no, line))
 
@@ -161,10 +174,20 @@ def assign_entry(desk: Desk, command: AssignEntry) -> None:
     if not allowed or ledger.get_account(desk.view, target) is None:
         raise EntryTargetRefused(field="account_id", account_id=target[:64])
     if entry.direction == "debit" and participant_id:
-        desk.emit(WithdrawalRequested(
-            withdrawal_id=f"W{desk.next_seq}", participant_id=participant_id, client_id="", purpose="correction",
-            amount_fen=entry.amount_fen, payee_holder="", payee_account="", payee_bank_code="", entry_id=entry.id,
-            note=command.note))
+        desk.emit(
+            WithdrawalRequested(
+                withdrawal_id=f"W{desk.next_seq}",
+                participant_id=participant_id,
+                client_id="",
+                purpose="correction",
+                amount_fen=entry.amount_fen,
+                payee_holder="",
+                payee_account="",
+                payee_bank_code="",
+                entry_id=entry.id,
+                note=command.note,
+            )
+        )
         return
     event = EntryAssigned(entry.id, target, participant_id, entry.direction, entry.amount_fen, command.note)
     code = ledger.result_code(desk.view, _assignment(event), desk.at)
@@ -178,8 +201,9 @@ def match_withdrawal(desk: Desk, command: MatchWithdrawal) -> None:
     entry = _open_entry(desk, command.entry_id)
     withdrawal = desk.need(Withdrawal, WITHDRAWALS, command.withdrawal_id, "withdrawal_id")
     if withdrawal.state != "instructed":
-        raise WithdrawalStateRefused(field="withdrawal_id", withdrawal_id=withdrawal.id, state=withdrawal.state,
-                                     needed="instructed")
+        raise WithdrawalStateRefused(
+            field="withdrawal_id", withdrawal_id=withdrawal.id, state=withdrawal.state, needed="instructed"
+        )
     if entry.direction != "debit" or entry.amount_fen != withdrawal.amount_fen:
         raise EntryTargetRefused(field="withdrawal_id", account_id=withdrawal.id)
     desk.emit(WithdrawalMatched(entry.id, withdrawal.id, withdrawal.participant_id, entry.amount_fen))
@@ -198,17 +222,40 @@ def on_books_opened(view: View, event: BooksOpened, at: int, seq: int) -> None:
         ledger.open_account(view, account_id, at, seq)
     if event.opening_fen:
         _post(view, "opening", BANK, MARKET, event.opening_fen, ledger.OPENING, at, seq)
-    view.put(BANK_BOOKS, BANK, BankBook(
-        id=BANK, account_number=event.account_number, holder=event.holder, bank_code=event.bank_code,
-        closing_fen=event.opening_fen, closing_day="", last_statement_id="", event_seq=seq))
+    view.put(
+        BANK_BOOKS,
+        BANK,
+        BankBook(
+            id=BANK,
+            account_number=event.account_number,
+            holder=event.holder,
+            bank_code=event.bank_code,
+            closing_fen=event.opening_fen,
+            closing_day="",
+            last_statement_id="",
+            event_seq=seq,
+        ),
+    )
 
 
 def on_statement_imported(view: View, event: StatementImported, at: int, seq: int) -> None:
     """The statement, and the book continued to its end."""
-    view.put(BANK_STATEMENTS, event.statement_id, BankStatement(
-        id=event.statement_id, reference=event.reference, content_hash=event.content_hash, from_day=event.from_day,
-        to_day=event.to_day, opening_fen=event.opening_fen, closing_fen=event.closing_fen, lines=event.lines,
-        imported_at=at, event_seq=seq))
+    view.put(
+        BANK_STATEMENTS,
+        event.statement_id,
+        BankStatement(
+            id=event.statement_id,
+            reference=event.reference,
+            content_hash=event.content_hash,
+            from_day=event.from_day,
+            to_day=event.to_day,
+            opening_fen=event.opening_fen,
+            closing_fen=event.closing_fen,
+            lines=event.lines,
+            imported_at=at,
+            event_seq=seq,
+        ),
+    )
     book = view.get(BankBook, BANK_BOOKS, BANK)
     assert book is not None and book.closing_fen == event.opening_fen
     book.closing_fen, book.closing_day = event.closing_fen, event.to_day
@@ -225,8 +272,12 @@ def on_deposit_credited(view: View, event: DepositCredited, at: int, seq: int) -
 
 def on_withdrawal_paid(view: View, event: WithdrawalPaid, at: int, seq: int) -> None:
     """The withdrawal's hold is posted."""
-    ledger.book(view, TransferRequest(id=event.entry_id, kind="post", amount_fen=event.amount_fen,
-                                      pending_id=event.withdrawal_id), at, seq)
+    ledger.book(
+        view,
+        TransferRequest(id=event.entry_id, kind="post", amount_fen=event.amount_fen, pending_id=event.withdrawal_id),
+        at,
+        seq,
+    )
     end_withdrawal(view, event.withdrawal_id, "paid", "", at, seq, entry_id=event.entry_id)
     account_id = cash_account(event.participant_id)
     _put_entry(view, event, "matched", account_id, "end_to_end_id", event.withdrawal_id, seq)
@@ -241,8 +292,14 @@ def on_entry_suspended(view: View, event: EntrySuspended, at: int, seq: int) -> 
 
 def _assignment(event: EntryAssigned) -> TransferRequest:
     debit, credit = (SUSPENSE, event.account_id) if event.direction == "credit" else (event.account_id, SUSPENSE)
-    return TransferRequest(id=f"{event.entry_id}:assigned", kind="posted", debit_account_id=debit,
-                           credit_account_id=credit, amount_fen=event.amount_fen, code=ledger.ASSIGNMENT)
+    return TransferRequest(
+        id=f"{event.entry_id}:assigned",
+        kind="posted",
+        debit_account_id=debit,
+        credit_account_id=credit,
+        amount_fen=event.amount_fen,
+        code=ledger.ASSIGNMENT,
+    )
 
 
 def on_entry_assigned(view: View, event: EntryAssigned, at: int, seq: int) -> None:
@@ -257,8 +314,9 @@ def on_entry_assigned(view: View, event: EntryAssigned, at: int, seq: int) -> No
 def on_withdrawal_matched(view: View, event: WithdrawalMatched, at: int, seq: int) -> None:
     """The hold ends and the money takes the place of the entry's in suspense: the bank was credited with the entry."""
     account_id = cash_account(event.participant_id)
-    ledger.book(view, TransferRequest(id=f"{event.withdrawal_id}:void", kind="void", pending_id=event.withdrawal_id),
-                at, seq)
+    ledger.book(
+        view, TransferRequest(id=f"{event.withdrawal_id}:void", kind="void", pending_id=event.withdrawal_id), at, seq
+    )
     _post(view, f"{event.entry_id}:assigned", account_id, SUSPENSE, event.amount_fen, ledger.ASSIGNMENT, at, seq)
     end_withdrawal(view, event.withdrawal_id, "paid", "", at, seq, entry_id=event.entry_id)
     entry = view.get(BankEntry, BANK_ENTRIES, event.entry_id)
@@ -269,19 +327,46 @@ def on_withdrawal_matched(view: View, event: WithdrawalMatched, at: int, seq: in
 
 
 def _post(view: View, key: str, debit: str, credit: str, amount_fen: int, code: str, at: int, seq: int) -> None:
-    ledger.book(view, TransferRequest(id=key, kind="posted", debit_account_id=debit, credit_account_id=credit,
-                                      amount_fen=amount_fen, code=code), at, seq)
+    ledger.book(
+        view,
+        TransferRequest(
+            id=key, kind="posted", debit_account_id=debit, credit_account_id=credit, amount_fen=amount_fen, code=code
+        ),
+        at,
+        seq,
+    )
 
 
 def _put_entry(
-    view: View, event: DepositCredited | WithdrawalPaid | EntrySuspended, state: str, account_id: str,
-    matched_by: str, withdrawal_id: str, seq: int,
+    view: View,
+    event: DepositCredited | WithdrawalPaid | EntrySuspended,
+    state: str,
+    account_id: str,
+    matched_by: str,
+    withdrawal_id: str,
+    seq: int,
 ) -> None:
     line = event.line
-    view.put(BANK_ENTRIES, event.entry_id, BankEntry(
-        id=event.entry_id, statement_id=event.statement_id, line_no=event.line_no, direction=line.direction,
-        amount_fen=line.amount_fen, booked_on=line.booked_on, reversal=line.reversal,
-        end_to_end_id=line.end_to_end_id, bank_reference=line.bank_reference,
-        counterparty_name=line.counterparty_name, counterparty_account=line.counterparty_account,
-        remittance=line.remittance, state=state,  # type: ignore[arg-type]
-        account_id=account_id, matched_by=matched_by, withdrawal_id=withdrawal_id, event_seq=seq))
+    view.put(
+        BANK_ENTRIES,
+        event.entry_id,
+        BankEntry(
+            id=event.entry_id,
+            statement_id=event.statement_id,
+            line_no=event.line_no,
+            direction=line.direction,
+            amount_fen=line.amount_fen,
+            booked_on=line.booked_on,
+            reversal=line.reversal,
+            end_to_end_id=line.end_to_end_id,
+            bank_reference=line.bank_reference,
+            counterparty_name=line.counterparty_name,
+            counterparty_account=line.counterparty_account,
+            remittance=line.remittance,
+            state=state,  # type: ignore[arg-type]
+            account_id=account_id,
+            matched_by=matched_by,
+            withdrawal_id=withdrawal_id,
+            event_seq=seq,
+        ),
+    )

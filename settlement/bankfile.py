@@ -50,8 +50,9 @@ def day_of(value: str | None, field: str) -> str:
 def amount_in_range(amount_fen: int, field: str) -> int:
     """The amount. Raises InvalidInput unless it is of 1 to the maximum of a transfer."""
     if not 1 <= amount_fen <= AMOUNT_MAX_FEN:
-        raise InvalidInput(field, "range", "An amount is above zero and below 10^12 CNY.",
-                           "金额须大于零且小于 10^12 元。")
+        raise InvalidInput(
+            field, "range", "An amount is above zero and below 10^12 CNY.", "金额须大于零且小于 10^12 元。"
+        )
     return amount_fen
 
 
@@ -68,16 +69,21 @@ def checked(statement: BankStatementFile) -> BankStatementFile:
         raise InvalidInput("from_day", "order", "The first day is after the last.", "起始日晚于截止日。")
     end_fen = statement.opening_fen + sum(map(_signed_fen, statement.lines))
     if end_fen != statement.closing_fen:
-        raise InvalidInput("closing", "balances_add_up", "Opening balance and entries do not give the closing balance.",
-                           "期初余额加明细不等于期末余额。")
+        raise InvalidInput(
+            "closing",
+            "balances_add_up",
+            "Opening balance and entries do not give the closing balance.",
+            "期初余额加明细不等于期末余额。",
+        )
     return statement
 
 
 def check_count(count: int) -> None:
     """Raises InvalidInput for more entries than a statement may have."""
     if count > STATEMENT_LINES_MAX:
-        raise InvalidInput("entries", "count", f"At most {STATEMENT_LINES_MAX} entries.",
-                           f"最多 {STATEMENT_LINES_MAX} 条明细。")
+        raise InvalidInput(
+            "entries", "count", f"At most {STATEMENT_LINES_MAX} entries.", f"最多 {STATEMENT_LINES_MAX} 条明细。"
+        )
 
 
 def _signed_fen(line: StatementLine) -> int:

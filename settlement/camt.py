@@ -41,7 +41,8 @@ ELEMENTS_MAX = 2_000_000
 
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.([0-9]{2})", re.ASCII)
 _PARSER = XmlParser(
-    config=ParserConfig(fail_on_unknown_properties=True, fail_on_converter_warnings=True), handler=XmlEventHandler)
+    config=ParserConfig(fail_on_unknown_properties=True, fail_on_converter_warnings=True), handler=XmlEventHandler
+)
 _DIRECTIONS: dict[str, Direction] = {"CRDT": "credit", "DBIT": "debit"}
 
 
@@ -53,12 +54,17 @@ def read_camt053(content: bytes) -> BankStatementFile:
     try:
         document = _PARSER.from_bytes(content, module.Document)
     except (ParserError, ConverterWarning, TypeError, ValueError):
-        raise InvalidInput("Document", "schema", f"The file is not a camt.053.001.{version} document.",
-                           f"文件不是有效的 camt.053.001.{version} 报文。") from None
+        raise InvalidInput(
+            "Document",
+            "schema",
+            f"The file is not a camt.053.001.{version} document.",
+            f"文件不是有效的 camt.053.001.{version} 报文。",
+        ) from None
     statements = document.bk_to_cstmr_stmt.stmt
     if len(statements) != 1:
-        raise InvalidInput("Stmt", "one_statement", "The file must hold exactly one statement.",
-                           "文件须恰好包含一份对账单。")
+        raise InvalidInput(
+            "Stmt", "one_statement", "The file must hold exactly one statement.", "文件须恰好包含一份对账单。"
+        )
     return _statement(statements[0])
 
 
@@ -85,16 +91,21 @@ def _guard(content: bytes) -> str:
         depth -= 1
 
     def refused(*_arguments: object) -> None:
-        raise InvalidInput("file", "xml_doctype", "A document type or entities are not allowed.",
-                           "不允许 DOCTYPE 或实体。")
+        raise InvalidInput(
+            "file", "xml_doctype", "A document type or entities are not allowed.", "不允许 DOCTYPE 或实体。"
+        )
 
     parser.StartElementHandler, parser.EndElementHandler = started, ended
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refused
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
-        raise InvalidInput("file", "xml", f"The file is not well-formed XML (line {error.lineno}).",
-                           f"文件不是合法的 XML（第 {error.lineno} 行）。") from None
+        raise InvalidInput(
+            "file",
+            "xml",
+            f"The file is not well-formed XML (line {error.lineno}).",
+            f"文件不是合法的 XML（第 {error.lineno} 行）。",
+        ) from None
     except (LookupError, ValueError):
         raise InvalidInput("file", "xml_encoding", "The file's encoding is not known.", "文件编码无法识别。") from None
     return root[0]
@@ -103,8 +114,12 @@ def _guard(content: bytes) -> str:
 def _version(root: str) -> str:
     match = _NAMESPACE.fullmatch(root.removesuffix(" Document"))
     if match is None or match.group(1) not in VERSIONS:
-        raise InvalidInput("Document", "version", f"Send camt.053.001 in version {', '.join(VERSIONS)}.",
-                           f"请提供 camt.053.001，版本 {'、'.join(VERSIONS)}。")
+        raise InvalidInput(
+            "Document",
+            "version",
+            f"Send camt.053.001 in version {', '.join(VERSIONS)}.",
+            f"请提供 camt.053.001，版本 {'、'.join(VERSIONS)}。",
+        )
     return match.group(1)
 
 
@@ -113,11 +128,17 @@ def _statement(stmt: Any) -> BankStatementFile:
     check_count(len(booked))
     lines = tuple(line for number, entry in booked for line in _lines(entry, f"Ntry.{number}"))
     opening, closing = _balance(stmt, "OPBD"), _balance(stmt, "CLBD")
-    return checked(BankStatementFile(
-        account_number=_account_number(stmt.acct, "Acct", required=True),
-        reference=text_of(stmt.id, "Stmt.Id", REFERENCE_LENGTH_MAX, required=True),
-        from_day=_period_day(stmt, "fr_dt_tm", opening), to_day=_period_day(stmt, "to_dt_tm", closing),
-        opening_fen=_balance_fen(opening, "OPBD"), closing_fen=_balance_fen(closing, "CLBD"), lines=lines))
+    return checked(
+        BankStatementFile(
+            account_number=_account_number(stmt.acct, "Acct", required=True),
+            reference=text_of(stmt.id, "Stmt.Id", REFERENCE_LENGTH_MAX, required=True),
+            from_day=_period_day(stmt, "fr_dt_tm", opening),
+            to_day=_period_day(stmt, "to_dt_tm", closing),
+            opening_fen=_balance_fen(opening, "OPBD"),
+            closing_fen=_balance_fen(closing, "CLBD"),
+            lines=lines,
+        )
+    )
 
 
 def _status(entry: Any) -> str:
@@ -128,8 +149,12 @@ def _status(entry: Any) -> str:
 def _balance(stmt: Any, code: str) -> Any:
     found = [balance for balance in stmt.bal if str(_code(balance.tp.cd_or_prtry)) == code]
     if len(found) != 1:
-        raise InvalidInput(f"Bal.{code}", "one_balance", f"The statement needs one {code} balance.",
-                           f"对账单须有且仅有一个 {code} 余额。")
+        raise InvalidInput(
+            f"Bal.{code}",
+            "one_balance",
+            f"The statement needs one {code} balance.",
+            f"对账单须有且仅有一个 {code} 余额。",
+        )
     return found[0]
 
 
@@ -158,8 +183,12 @@ def _fen(amount: Any, field: str) -> int:
     need_cny(amount.ccy, f"{field}.Ccy")
     fen = Decimal(amount.value).scaleb(2)
     if not fen.is_finite() or fen != fen.to_integral_value() or fen < 0 or fen.adjusted() > 14:
-        raise InvalidInput(field, "precision", "An amount in CNY has at most two decimals and is not negative.",
-                           "人民币金额最多两位小数且不为负。")
+        raise InvalidInput(
+            field,
+            "precision",
+            "An amount in CNY has at most two decimals and is not negative.",
+            "人民币金额最多两位小数且不为负。",
+        )
     return int(fen)
 
 
@@ -171,8 +200,12 @@ def _lines(entry: Any, field: str) -> Iterator[StatementLine]:
         return
     amounts_fen = [_detail_fen(detail, entry, f"{field}.TxDtls.{number}") for number, detail in enumerate(details, 1)]
     if sum(amounts_fen) != total_fen:
-        raise InvalidInput(f"{field}.NtryDtls", "batch_adds_up", "The transactions of the batch do not add up to it.",
-                           "批量明细之和与该条金额不符。")
+        raise InvalidInput(
+            f"{field}.NtryDtls",
+            "batch_adds_up",
+            "The transactions of the batch do not add up to it.",
+            "批量明细之和与该条金额不符。",
+        )
     for detail, amount_fen in zip(details, amounts_fen, strict=True):
         yield _line(entry, detail, amount_fen, field)
 
@@ -183,12 +216,14 @@ def _detail_fen(detail: Any, entry: Any, field: str) -> int:
     if amount is None and detail.amt_dtls is not None and detail.amt_dtls.tx_amt is not None:
         amount = detail.amt_dtls.tx_amt.amt
     if amount is None:
-        raise InvalidInput(field, "batch_amounts", "A transaction of a batch entry needs its amount.",
-                           "批量明细须有金额。")
+        raise InvalidInput(
+            field, "batch_amounts", "A transaction of a batch entry needs its amount.", "批量明细须有金额。"
+        )
     direction = getattr(detail, "cdt_dbt_ind", None)
     if direction is not None and direction != entry.cdt_dbt_ind:
-        raise InvalidInput(field, "batch_direction", "A transaction runs against its entry.",
-                           "批量明细方向与该条不一致。")
+        raise InvalidInput(
+            field, "batch_direction", "A transaction runs against its entry.", "批量明细方向与该条不一致。"
+        )
     return amount_in_range(_fen(amount, field), field)
 
 
@@ -199,11 +234,16 @@ def _line(entry: Any, detail: Any, amount_fen: int, field: str) -> StatementLine
     bank_reference = getattr(references, "acct_svcr_ref", None) or entry.acct_svcr_ref or entry.ntry_ref
     name, account = _counterparty(detail, direction, field)
     return StatementLine(
-        direction=direction, amount_fen=amount_fen, booked_on=_day(entry.bookg_dt or entry.val_dt, f"{field}.BookgDt"),
+        direction=direction,
+        amount_fen=amount_fen,
+        booked_on=_day(entry.bookg_dt or entry.val_dt, f"{field}.BookgDt"),
         reversal=bool(entry.rvsl_ind),
         end_to_end_id="" if end_to_end_id == "NOTPROVIDED" else text_of(end_to_end_id, f"{field}.EndToEndId"),
-        bank_reference=text_of(bank_reference, f"{field}.AcctSvcrRef"), counterparty_name=name,
-        counterparty_account=account, remittance=_remittance(entry, detail, field))
+        bank_reference=text_of(bank_reference, f"{field}.AcctSvcrRef"),
+        counterparty_name=name,
+        counterparty_account=account,
+        remittance=_remittance(entry, detail, field),
+    )
 
 
 def _counterparty(detail: Any, direction: Direction, field: str) -> tuple[str, str]:

@@ -44,14 +44,17 @@ def limits_courier(recorded: Recorded) -> list[Command]:
 
 def _granted_by_transfers(event: TransfersPosted) -> list[Command]:
     # A batch never debits a participant and never resolves a hold of a load: what is left are credits.
-    return [GrantMoney(participant_of(request.credit_account_id), request.amount_fen, request.id)
-            for request in event.transfers
-            if request.kind in ("posted", "post") and participant_of(request.credit_account_id)]
+    return [
+        GrantMoney(participant_of(request.credit_account_id), request.amount_fen, request.id)
+        for request in event.transfers
+        if request.kind in ("posted", "post") and participant_of(request.credit_account_id)
+    ]
 
 
 def _released(part: DuePart) -> list[Command]:
-    commands: list[Command] = [ReleaseCommitment(
-        part.payer_id, part.trade_id, part.load_no, part.committed_fen, part.spent_fen)]
+    commands: list[Command] = [
+        ReleaseCommitment(part.payer_id, part.trade_id, part.load_no, part.committed_fen, part.spent_fen)
+    ]
     if part.spent_fen:
         commands.append(GrantMoney(part.payee_id, part.spent_fen, part.hold_id))
     return commands

@@ -31,7 +31,10 @@ RESULTS: dict[str, tuple[int, str, str]] = {
     "exists_with_different_pending_id": (409, "the id is used with another pending id", "编号已用于另一待定转账"),
     "exists_with_different_debit_account": (409, "the id is used with another debit account", "编号已用于另一借方账户"),
     "exists_with_different_credit_account": (
-        409, "the id is used with another credit account", "编号已用于另一贷方账户"),
+        409,
+        "the id is used with another credit account",
+        "编号已用于另一贷方账户",
+    ),
     "exists_with_different_amount": (409, "the id is used with another amount", "编号已用于另一金额"),
     "exists_with_different_expiry": (409, "the id is used with another expiry", "编号已用于另一到期时间"),
     "exists_with_different_code": (409, "the id is used with another code", "编号已用于另一用途代码"),
@@ -40,7 +43,10 @@ RESULTS: dict[str, tuple[int, str, str]] = {
     "credit_account_must_not_be_empty": (422, "it names no credit account", "未指明贷方账户"),
     "accounts_must_be_different": (422, "debit and credit account are the same", "借方与贷方账户相同"),
     "pending_id_must_be_empty": (
-        422, "only a post or a void names a pending transfer", "只有过账或撤销才可指明待定转账"),
+        422,
+        "only a post or a void names a pending transfer",
+        "只有过账或撤销才可指明待定转账",
+    ),
     "pending_id_must_not_be_empty": (422, "a post or a void names its pending transfer", "过账或撤销必须指明待定转账"),
     "pending_id_must_be_different": (422, "it names itself as the pending transfer", "待定转账不能是其自身"),
     "expiry_reserved_for_pending": (422, "only a pending transfer expires", "只有待定转账才可设到期时间"),
@@ -55,9 +61,15 @@ RESULTS: dict[str, tuple[int, str, str]] = {
     "pending_transfer_not_found": (422, "there is no such pending transfer", "待定转账不存在"),
     "pending_transfer_not_pending": (422, "what it names was never pending", "所指转账并非待定转账"),
     "pending_transfer_has_different_debit_account": (
-        422, "the pending one has another debit account", "与待定转账的借方账户不同"),
+        422,
+        "the pending one has another debit account",
+        "与待定转账的借方账户不同",
+    ),
     "pending_transfer_has_different_credit_account": (
-        422, "the pending one has another credit account", "与待定转账的贷方账户不同"),
+        422,
+        "the pending one has another credit account",
+        "与待定转账的贷方账户不同",
+    ),
     "pending_transfer_has_different_code": (422, "the pending one has another code", "与待定转账的用途代码不同"),
     "pending_transfer_has_different_amount": (422, "a void is of the whole amount", "撤销必须为全额"),
     "exceeds_pending_transfer_amount": (422, "it is more than the pending amount", "超过待定金额"),
@@ -67,7 +79,10 @@ RESULTS: dict[str, tuple[int, str, str]] = {
     "pending_transfer_reserved": (422, "that hold belongs to a load or to a withdrawal", "该冻结属于某车次或某笔提现"),
     "bank_account_reserved": (422, "the bank account moves by bank statements only", "银行账户只能由银行对账单变动"),
     "participant_debit_reserved": (
-        422, "a participant's money leaves by trades and withdrawals only", "参与者资金只能经交易或提现转出"),
+        422,
+        "a participant's money leaves by trades and withdrawals only",
+        "参与者资金只能经交易或提现转出",
+    ),
     "exceeds_credits": (422, "the debit account would spend more than it has", "借方账户余额不足"),
     "exceeds_debits": (422, "the credit account would pay back more than it was given", "贷方账户超过其借方总额"),
 }
@@ -81,14 +96,21 @@ class TransferRefused(Refusal):
     zh = "转账 {transfer_id} 被拒绝。"
 
     def __init__(self, index: int, transfer_id: str, shortfall_fen: int = 0) -> None:
-        super().__init__(field=f"transfers.{index}", transfer_id=transfer_id[:64], index=index,
-                         shortfall_fen=shortfall_fen)
+        super().__init__(
+            field=f"transfers.{index}", transfer_id=transfer_id[:64], index=index, shortfall_fen=shortfall_fen
+        )
 
 
 def _refusal(code: str, status: int, en: str, zh: str) -> type[TransferRefused]:
     name = "".join(word.capitalize() for word in code.split("_"))
-    body = {"code": code, "status": status, "__module__": __name__, "__doc__": f"Refused because {en}.",
-            "en": f"Transfer {{transfer_id}} is refused: {en}.", "zh": f"转账 {{transfer_id}} 被拒绝：{zh}。"}
+    body = {
+        "code": code,
+        "status": status,
+        "__module__": __name__,
+        "__doc__": f"Refused because {en}.",
+        "en": f"Transfer {{transfer_id}} is refused: {en}.",
+        "zh": f"转账 {{transfer_id}} 被拒绝：{zh}。",
+    }
     return type(name, (TransferRefused,), body)
 
 

@@ -183,7 +183,8 @@ def credit_shortfall_fen(account: Account, amount_fen: int) -> int:
 def _complete(request: TransferRequest, pending: Transfer) -> TransferRequest:
     """A post or void with the accounts, the code and, for a void, the amount of what it resolves."""
     return TransferRequest(
-        id=request.id, kind=request.kind,
+        id=request.id,
+        kind=request.kind,
         debit_account_id=request.debit_account_id or pending.debit_account_id,
         credit_account_id=request.credit_account_id or pending.credit_account_id,
         amount_fen=pending.amount_fen if request.kind == "void" and not request.amount_fen else request.amount_fen,
@@ -200,11 +201,25 @@ def book(view: View, request: TransferRequest, at: int, seq: int) -> TransferReq
     else:
         _move(view, request, pending=request.kind == "pending", sign=1, seq=seq)
     state = {"posted": "posted", "post": "posted", "pending": "pending", "void": "voided"}[request.kind]
-    view.put(TRANSFERS, request.id, Transfer(
-        id=request.id, kind=request.kind, state=state,  # type: ignore[arg-type]
-        debit_account_id=request.debit_account_id, credit_account_id=request.credit_account_id,
-        amount_fen=request.amount_fen, pending_id=request.pending_id, code=request.code, reference=request.reference,
-        created_at=at, expires_at=request.expires_at, resolved_at=0, event_seq=seq))
+    view.put(
+        TRANSFERS,
+        request.id,
+        Transfer(
+            id=request.id,
+            kind=request.kind,
+            state=state,  # type: ignore[arg-type]
+            debit_account_id=request.debit_account_id,
+            credit_account_id=request.credit_account_id,
+            amount_fen=request.amount_fen,
+            pending_id=request.pending_id,
+            code=request.code,
+            reference=request.reference,
+            created_at=at,
+            expires_at=request.expires_at,
+            resolved_at=0,
+            event_seq=seq,
+        ),
+    )
     return request
 
 
@@ -222,8 +237,13 @@ def _resolve(view: View, request: TransferRequest, at: int, seq: int) -> Transfe
 def release(view: View, pending: Transfer, state: str, at: int, seq: int) -> None:
     """Ends a hold: its money is no longer pending."""
     assert pending.state == "pending", f"{pending.id} was {pending.state} before"
-    whole = TransferRequest(id=pending.id, kind="pending", debit_account_id=pending.debit_account_id,
-                            credit_account_id=pending.credit_account_id, amount_fen=pending.amount_fen)
+    whole = TransferRequest(
+        id=pending.id,
+        kind="pending",
+        debit_account_id=pending.debit_account_id,
+        credit_account_id=pending.credit_account_id,
+        amount_fen=pending.amount_fen,
+    )
     _move(view, whole, pending=True, sign=-1, seq=seq)
     pending.state = state  # type: ignore[assignment]
     pending.resolved_at, pending.event_seq = at, seq
@@ -256,16 +276,34 @@ def assert_sound(account: Account) -> None:
 
 
 def open_account(
-    view: View, account_id: str, at: int, seq: int, *, reference: str = "", debits_within_credits: bool = False,
+    view: View,
+    account_id: str,
+    at: int,
+    seq: int,
+    *,
+    reference: str = "",
+    debits_within_credits: bool = False,
     credits_within_debits: bool = False,
 ) -> None:
     """Opens an account with nothing in it."""
     assert get_account(view, account_id) is None, f"{account_id} is open"
-    view.put(ACCOUNTS, account_id, Account(
-        id=account_id, participant_id=participant_of(account_id), reference=reference, debits_posted_fen=0,
-        credits_posted_fen=0, debits_pending_fen=0, credits_pending_fen=0,
-        debits_must_not_exceed_credits=debits_within_credits, credits_must_not_exceed_debits=credits_within_debits,
-        opened_at=at, event_seq=seq))
+    view.put(
+        ACCOUNTS,
+        account_id,
+        Account(
+            id=account_id,
+            participant_id=participant_of(account_id),
+            reference=reference,
+            debits_posted_fen=0,
+            credits_posted_fen=0,
+            debits_pending_fen=0,
+            credits_pending_fen=0,
+            debits_must_not_exceed_credits=debits_within_credits,
+            credits_must_not_exceed_debits=credits_within_debits,
+            opened_at=at,
+            event_seq=seq,
+        ),
+    )
 
 
 def post_batch(view: View, requests: Sequence[TransferRequest], at: int, seq: int) -> tuple[TransferRequest, ...]:

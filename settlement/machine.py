@@ -47,11 +47,15 @@ _PARTICIPANT_ID = re.compile(r"P[1-9][0-9]{0,17}", re.ASCII)
 def open_cash_account(desk: Desk, command: commands.OpenCashAccount) -> None:
     """Opens an account for a participant once; a later call changes nothing."""
     if _PARTICIPANT_ID.fullmatch(command.participant_id) is None:
-        raise InvalidInput("participant_id", "participant_id",
-                           "A participant's id looks like P7.", "参与者编号形如 P7。")
+        raise InvalidInput(
+            "participant_id", "participant_id", "A participant's id looks like P7.", "参与者编号形如 P7。"
+        )
     if desk.view.get(Party, PARTIES, command.participant_id) is None:
-        desk.emit(events.CashAccountOpened(
-            command.participant_id, command.name, command.name_zh, payment_reference(command.participant_id)))
+        desk.emit(
+            events.CashAccountOpened(
+                command.participant_id, command.name, command.name_zh, payment_reference(command.participant_id)
+            )
+        )
 
 
 def open_own_account(desk: Desk, command: commands.OpenAccount) -> None:
@@ -85,17 +89,35 @@ def expire_transfer(desk: Desk, command: commands.ExpireTransfer) -> None:
 
 def on_cash_account_opened(view: View, event: events.CashAccountOpened, at: int, seq: int) -> None:
     """The party and its account, which cannot be overdrawn."""
-    ledger.open_account(view, cash_account(event.participant_id), at, seq, reference=event.reference,
-                        debits_within_credits=True)
-    view.put(PARTIES, event.participant_id, Party(
-        id=event.participant_id, name=event.name, name_zh=event.name_zh, reference=event.reference, payout_holder="",
-        payout_account="", payout_bank_code="", event_seq=seq))
+    ledger.open_account(
+        view, cash_account(event.participant_id), at, seq, reference=event.reference, debits_within_credits=True
+    )
+    view.put(
+        PARTIES,
+        event.participant_id,
+        Party(
+            id=event.participant_id,
+            name=event.name,
+            name_zh=event.name_zh,
+            reference=event.reference,
+            payout_holder="",
+            payout_account="",
+            payout_bank_code="",
+            event_seq=seq,
+        ),
+    )
 
 
 def on_account_opened(view: View, event: events.AccountOpened, at: int, seq: int) -> None:
     """An account of the operator's own."""
-    ledger.open_account(view, event.account_id, at, seq, debits_within_credits=event.debits_must_not_exceed_credits,
-                        credits_within_debits=event.credits_must_not_exceed_debits)
+    ledger.open_account(
+        view,
+        event.account_id,
+        at,
+        seq,
+        debits_within_credits=event.debits_must_not_exceed_credits,
+        credits_within_debits=event.credits_must_not_exceed_debits,
+    )
 
 
 def on_transfers_posted(view: View, event: events.TransfersPosted, at: int, seq: int) -> None:
@@ -218,8 +240,13 @@ def _touched(command: Command) -> Iterator[Key]:
                 yield from ((TRANSFERS, key) for key in (request.id, request.pending_id) if key)
         case commands.ExpireTransfer(transfer_id=transfer_id):
             yield (TRANSFERS, transfer_id)
-        case commands.RegisterProduct() | commands.HoldForTrade() | commands.RetryHold() | commands.RecordDue() | \
-                commands.PayDue():
+        case (
+            commands.RegisterProduct()
+            | commands.HoldForTrade()
+            | commands.RetryHold()
+            | commands.RecordDue()
+            | commands.PayDue()
+        ):
             yield from _touched_by_load(command)
         case commands.ImportStatement() | commands.AssignEntry() | commands.MatchWithdrawal():
             yield from _touched_by_bank(command)
@@ -278,10 +305,12 @@ def _touched_by_withdrawal(command: Command) -> Iterator[Key]:
             yield (PARTIES, command.participant_id)
             yield from _accounts(cash_account(command.participant_id))
             yield (CLIENT_KEYS, withdrawals.client_key(command.participant_id, command.client_id))
-        case commands.ApproveWithdrawal(withdrawal_id=withdrawal_id) | \
-                commands.RefuseWithdrawal(withdrawal_id=withdrawal_id) | \
-                commands.CancelWithdrawal(withdrawal_id=withdrawal_id) | \
-                commands.ReturnWithdrawal(withdrawal_id=withdrawal_id):
+        case (
+            commands.ApproveWithdrawal(withdrawal_id=withdrawal_id)
+            | commands.RefuseWithdrawal(withdrawal_id=withdrawal_id)
+            | commands.CancelWithdrawal(withdrawal_id=withdrawal_id)
+            | commands.ReturnWithdrawal(withdrawal_id=withdrawal_id)
+        ):
             yield from _accounts(BANK, SUSPENSE)
             yield from _withdrawal(withdrawal_id)
         case commands.InstructWithdrawals(withdrawal_ids=withdrawal_ids):

@@ -56,10 +56,19 @@ def hold_for_trade(desk: Desk, command: HoldForTrade) -> None:
         return
     product = desk.need(Product, PRODUCTS, command.product_id, "product_id")
     per_load_fen = amount_fen(command.price_fen_per_kg, product.maximum_mass_g)
-    desk.emit(TradeRecorded(
-        trade_id=command.trade_id, product_id=product.id, kind=product.kind, price_fen_per_kg=command.price_fen_per_kg,
-        maximum_mass_g=product.maximum_mass_g, loads=command.loads, buyer_id=command.buyer_id,
-        seller_id=command.seller_id, hold_fen=per_load_fen))
+    desk.emit(
+        TradeRecorded(
+            trade_id=command.trade_id,
+            product_id=product.id,
+            kind=product.kind,
+            price_fen_per_kg=command.price_fen_per_kg,
+            maximum_mass_g=product.maximum_mass_g,
+            loads=command.loads,
+            buyer_id=command.buyer_id,
+            seller_id=command.seller_id,
+            hold_fen=per_load_fen,
+        )
+    )
     for load_no in range(1, command.loads + 1):
         _try_hold(desk, hold_id(command.trade_id, load_no), command.buyer_id, command.seller_id, per_load_fen)
 
@@ -72,8 +81,14 @@ def retry_hold(desk: Desk, command: RetryHold) -> None:
 
 
 def _hold_request(hold: str, payer_id: str, payee_id: str, amount: int) -> TransferRequest:
-    return TransferRequest(id=hold, kind="pending", debit_account_id=cash_account(payer_id),
-                           credit_account_id=cash_account(payee_id), amount_fen=amount, code=ledger.TRADE_HOLD)
+    return TransferRequest(
+        id=hold,
+        kind="pending",
+        debit_account_id=cash_account(payer_id),
+        credit_account_id=cash_account(payee_id),
+        amount_fen=amount,
+        code=ledger.TRADE_HOLD,
+    )
 
 
 def _try_hold(desk: Desk, hold: str, payer_id: str, payee_id: str, amount: int) -> None:
@@ -103,17 +118,27 @@ def record_due(desk: Desk, command: RecordDue) -> None:
     hydrogen = hold_id(command.trade_id, command.load_no) if command.trade_id else ""
     haulage = hold_id(command.haulage_trade_id, command.haulage_load_no) if command.haulage_trade_id else ""
     if not hydrogen and not haulage:
-        raise InvalidInput("trade_id", "one_trade",
-                           "A due is for a hydrogen or a haulage trade.", "应付款须对应氢气或运输成交。")
+        raise InvalidInput(
+            "trade_id", "one_trade", "A due is for a hydrogen or a haulage trade.", "应付款须对应氢气或运输成交。"
+        )
     key = due_of(command)
     if desk.view.get(Due, DUES, key) is not None:
         return
     hydrogen_fen = _priced(desk.view, hydrogen, command.hydrogen_mass_g)
     haulage_fen = _priced(desk.view, haulage, command.haulage_mass_g, carried=hydrogen)
-    desk.emit(DueRecorded(
-        due_id=key, outcome=command.outcome, hydrogen_hold_id=hydrogen, haulage_hold_id=haulage,
-        hydrogen_mass_g=command.hydrogen_mass_g, haulage_mass_g=command.haulage_mass_g,
-        hydrogen_due_fen=hydrogen_fen, haulage_due_fen=haulage_fen, reason=command.reason))
+    desk.emit(
+        DueRecorded(
+            due_id=key,
+            outcome=command.outcome,
+            hydrogen_hold_id=hydrogen,
+            haulage_hold_id=haulage,
+            hydrogen_mass_g=command.hydrogen_mass_g,
+            haulage_mass_g=command.haulage_mass_g,
+            hydrogen_due_fen=hydrogen_fen,
+            haulage_due_fen=haulage_fen,
+            reason=command.reason,
+        )
+    )
     if command.outcome != "accepted":
         _settle(desk, desk.need(Due, DUES, key, "due_id"))
 
@@ -145,8 +170,12 @@ def pay_due(desk: Desk, command: PayDue) -> None:
     due = desk.need(Due, DUES, command.due_id, "due_id")
     holds = tuple(hold for hold in (due.hydrogen_hold_id, due.haulage_hold_id) if hold)
     if command.hold_ids != holds:
-        raise InvalidInput("hold_ids", "holds_of_due", f"The holds of {due.id} are {', '.join(holds)}.",
-                           f"{due.id} 的冻结为 {'、'.join(holds)}。")
+        raise InvalidInput(
+            "hold_ids",
+            "holds_of_due",
+            f"The holds of {due.id} are {', '.join(holds)}.",
+            f"{due.id} 的冻结为 {'、'.join(holds)}。",
+        )
     if due.settled_at == 0:
         _settle(desk, due)
 
@@ -184,10 +213,19 @@ def _block(desk: Desk, due: Due, obligation: Obligation, code: str, shortfall_fe
 
 
 def _pay(desk: Desk, due: Due, parts: list[Part]) -> None:
-    ended = tuple(DuePart(
-        hold_id=obligation.id, trade_id=obligation.trade_id, load_no=obligation.load_no, payer_id=obligation.payer_id,
-        payee_id=obligation.payee_id, committed_fen=obligation.hold_fen, spent_fen=spent_fen,
-        held=obligation.state == "held") for obligation, spent_fen in parts)
+    ended = tuple(
+        DuePart(
+            hold_id=obligation.id,
+            trade_id=obligation.trade_id,
+            load_no=obligation.load_no,
+            payer_id=obligation.payer_id,
+            payee_id=obligation.payee_id,
+            committed_fen=obligation.hold_fen,
+            spent_fen=spent_fen,
+            held=obligation.state == "held",
+        )
+        for obligation, spent_fen in parts
+    )
     paid = any(part.spent_fen for part in ended)
     desk.emit((LoadPaid if paid else HoldsVoided)(due.id, due.outcome, ended))
 
@@ -200,16 +238,42 @@ def on_product_registered(view: View, event: ProductRegistered, _at: int, seq: i
 def on_trade_recorded(view: View, event: TradeRecorded, at: int, seq: int) -> None:
     """The trade and its obligations, whose holds follow."""
     key = trade_key(event.trade_id)
-    view.put(TRADES, key, Trade(
-        id=key, product_id=event.product_id, kind=event.kind, price_fen_per_kg=event.price_fen_per_kg,
-        loads=event.loads, buyer_id=event.buyer_id, seller_id=event.seller_id, hold_fen=event.hold_fen, traded_at=at,
-        event_seq=seq))
+    view.put(
+        TRADES,
+        key,
+        Trade(
+            id=key,
+            product_id=event.product_id,
+            kind=event.kind,
+            price_fen_per_kg=event.price_fen_per_kg,
+            loads=event.loads,
+            buyer_id=event.buyer_id,
+            seller_id=event.seller_id,
+            hold_fen=event.hold_fen,
+            traded_at=at,
+            event_seq=seq,
+        ),
+    )
     for load_no in range(1, event.loads + 1):
         hold = hold_id(event.trade_id, load_no)
-        view.put(OBLIGATIONS, hold, Obligation(
-            id=hold, trade_id=event.trade_id, load_no=load_no, kind=event.kind, payer_id=event.buyer_id,
-            payee_id=event.seller_id, price_fen_per_kg=event.price_fen_per_kg, maximum_mass_g=event.maximum_mass_g,
-            hold_fen=event.hold_fen, spent_fen=0, state="refused", event_seq=seq))
+        view.put(
+            OBLIGATIONS,
+            hold,
+            Obligation(
+                id=hold,
+                trade_id=event.trade_id,
+                load_no=load_no,
+                kind=event.kind,
+                payer_id=event.buyer_id,
+                payee_id=event.seller_id,
+                price_fen_per_kg=event.price_fen_per_kg,
+                maximum_mass_g=event.maximum_mass_g,
+                hold_fen=event.hold_fen,
+                spent_fen=0,
+                state="refused",
+                event_seq=seq,
+            ),
+        )
 
 
 def on_hold_made(view: View, event: HoldMade, at: int, seq: int) -> None:
@@ -230,12 +294,26 @@ def on_hold_refused(view: View, event: HoldRefused, _at: int, seq: int) -> None:
 def on_due_recorded(view: View, event: DueRecorded, at: int, seq: int) -> None:
     """The due waits to be paid."""
     priced = event.hydrogen_due_fen is not None and event.haulage_due_fen is not None
-    view.put(DUES, event.due_id, Due(
-        id=event.due_id, outcome=event.outcome, hydrogen_hold_id=event.hydrogen_hold_id,
-        haulage_hold_id=event.haulage_hold_id, hydrogen_mass_g=event.hydrogen_mass_g,
-        haulage_mass_g=event.haulage_mass_g, hydrogen_due_fen=event.hydrogen_due_fen,
-        haulage_due_fen=event.haulage_due_fen, state="due" if priced else "waiting", reason=event.reason,
-        blocked_code="", recorded_at=at, settled_at=0, event_seq=seq))
+    view.put(
+        DUES,
+        event.due_id,
+        Due(
+            id=event.due_id,
+            outcome=event.outcome,
+            hydrogen_hold_id=event.hydrogen_hold_id,
+            haulage_hold_id=event.haulage_hold_id,
+            hydrogen_mass_g=event.hydrogen_mass_g,
+            haulage_mass_g=event.haulage_mass_g,
+            hydrogen_due_fen=event.hydrogen_due_fen,
+            haulage_due_fen=event.haulage_due_fen,
+            state="due" if priced else "waiting",
+            reason=event.reason,
+            blocked_code="",
+            recorded_at=at,
+            settled_at=0,
+            event_seq=seq,
+        ),
+    )
 
 
 def on_due_blocked(view: View, event: DueBlocked, _at: int, seq: int) -> None:
@@ -263,8 +341,12 @@ def on_settled(view: View, event: LoadPaid | HoldsVoided, at: int, seq: int) -> 
 
 def _end(view: View, part: DuePart, at: int, seq: int) -> None:
     if part.held and part.spent_fen:
-        ledger.book(view, TransferRequest(
-            id=f"{part.hold_id}:post", kind="post", amount_fen=part.spent_fen, pending_id=part.hold_id), at, seq)
+        ledger.book(
+            view,
+            TransferRequest(id=f"{part.hold_id}:post", kind="post", amount_fen=part.spent_fen, pending_id=part.hold_id),
+            at,
+            seq,
+        )
     elif part.held:
         ledger.book(view, TransferRequest(id=f"{part.hold_id}:void", kind="void", pending_id=part.hold_id), at, seq)
     obligation = _obligation(view, part.hold_id)

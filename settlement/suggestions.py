@@ -40,8 +40,11 @@ def _guess(entry: BankEntry, party: Party) -> Suggestion:
     by_reference = round((fuzz.partial_ratio if len(text) >= len(reference) else fuzz.ratio)(reference, text))
     payer = _letters(entry.counterparty_name)
     by_name = max((round(fuzz.ratio(_letters(name), payer)) for name in (party.name, party.name_zh) if name), default=0)
-    return max(Suggestion(party.id, by_reference, "reference"), Suggestion(party.id, by_name, "name"),
-               key=lambda guess: guess.score)
+    return max(
+        Suggestion(party.id, by_reference, "reference"),
+        Suggestion(party.id, by_name, "name"),
+        key=lambda guess: guess.score,
+    )
 
 
 def _letters(text: str) -> str:

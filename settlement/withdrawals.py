@@ -67,8 +67,12 @@ from settlement.model import (
 #: What a payment file can carry: field, its form, and the rule as a sentence.
 PAYOUT_FIELDS = (
     ("holder", re.compile(r"\S(.{0,138}\S)?"), "A name of 1 to 140 characters.", "户名须为 1 至 140 个字符。"),
-    ("account_number", re.compile(r"[0-9A-Z]{5,34}"), "5 to 34 digits or capital letters.",
-     "账号须为 5 至 34 位数字或大写字母。"),
+    (
+        "account_number",
+        re.compile(r"[0-9A-Z]{5,34}"),
+        "5 to 34 digits or capital letters.",
+        "账号须为 5 至 34 位数字或大写字母。",
+    ),
     ("bank_code", re.compile(r"[0-9]{12}"), "The 12 digits of the bank in CNAPS.", "须为 12 位联行号。"),
 )
 
@@ -97,10 +101,20 @@ def request_withdrawal(desk: Desk, command: RequestWithdrawal) -> None:
     if not party.payout_account:
         raise NoPayoutAccount(field="participant_id")
     _check_funds(desk, command.participant_id, command.amount_fen)
-    desk.emit(WithdrawalRequested(
-        withdrawal_id=f"W{desk.next_seq}", participant_id=party.id, client_id=command.client_id, purpose="payout",
-        amount_fen=command.amount_fen, payee_holder=party.payout_holder, payee_account=party.payout_account,
-        payee_bank_code=party.payout_bank_code, entry_id="", note=""))
+    desk.emit(
+        WithdrawalRequested(
+            withdrawal_id=f"W{desk.next_seq}",
+            participant_id=party.id,
+            client_id=command.client_id,
+            purpose="payout",
+            amount_fen=command.amount_fen,
+            payee_holder=party.payout_holder,
+            payee_account=party.payout_account,
+            payee_bank_code=party.payout_bank_code,
+            entry_id="",
+            note="",
+        )
+    )
 
 
 def request_correction(desk: Desk, command: RequestCorrection) -> None:
@@ -108,10 +122,20 @@ def request_correction(desk: Desk, command: RequestCorrection) -> None:
     if _asked_before(desk, command.participant_id, command.client_id, "correction", command.amount_fen):
         return
     _check_funds(desk, command.participant_id, command.amount_fen)
-    desk.emit(WithdrawalRequested(
-        withdrawal_id=f"W{desk.next_seq}", participant_id=command.participant_id, client_id=command.client_id,
-        purpose="correction", amount_fen=command.amount_fen, payee_holder="", payee_account="", payee_bank_code="",
-        entry_id="", note=command.note))
+    desk.emit(
+        WithdrawalRequested(
+            withdrawal_id=f"W{desk.next_seq}",
+            participant_id=command.participant_id,
+            client_id=command.client_id,
+            purpose="correction",
+            amount_fen=command.amount_fen,
+            payee_holder="",
+            payee_account="",
+            payee_bank_code="",
+            entry_id="",
+            note=command.note,
+        )
+    )
 
 
 def _asked_before(desk: Desk, participant_id: str, client_id: str, purpose: Purpose, amount_fen: int) -> bool:
@@ -139,7 +163,8 @@ def approve_withdrawal(desk: Desk, command: ApproveWithdrawal) -> None:
     if withdrawal.state != "requested":
         return
     event = WithdrawalApproved(
-        withdrawal.id, withdrawal.participant_id, withdrawal.purpose, withdrawal.amount_fen, withdrawal.entry_id)
+        withdrawal.id, withdrawal.participant_id, withdrawal.purpose, withdrawal.amount_fen, withdrawal.entry_id
+    )
     code = ledger.result_code(desk.view, _outflow(event), desk.at)
     if code == CREATED:
         desk.emit(event)
@@ -151,8 +176,16 @@ def refuse_withdrawal(desk: Desk, command: RefuseWithdrawal) -> None:
     """The exchange needs the money for open orders and trades."""
     withdrawal = desk.need(Withdrawal, WITHDRAWALS, command.withdrawal_id, "withdrawal_id")
     if withdrawal.state == "requested":
-        desk.emit(WithdrawalRefused(withdrawal.id, withdrawal.participant_id, withdrawal.amount_fen,
-                                    command.shortfall_fen, "exceeds_trading_limit", False))
+        desk.emit(
+            WithdrawalRefused(
+                withdrawal.id,
+                withdrawal.participant_id,
+                withdrawal.amount_fen,
+                command.shortfall_fen,
+                "exceeds_trading_limit",
+                False,
+            )
+        )
 
 
 def cancel_withdrawal(desk: Desk, command: CancelWithdrawal) -> None:
@@ -180,17 +213,22 @@ def instruct_withdrawals(desk: Desk, command: InstructWithdrawals) -> None:
 def _in_state(desk: Desk, withdrawal_id: str, needed: WithdrawalState) -> Withdrawal:
     withdrawal = desk.need(Withdrawal, WITHDRAWALS, withdrawal_id, "withdrawal_id")
     if withdrawal.state != needed:
-        raise WithdrawalStateRefused(field="withdrawal_id", withdrawal_id=withdrawal.id, state=withdrawal.state,
-                                     needed=needed)
+        raise WithdrawalStateRefused(
+            field="withdrawal_id", withdrawal_id=withdrawal.id, state=withdrawal.state, needed=needed
+        )
     return withdrawal
 
 
 def _outflow(event: WithdrawalApproved) -> TransferRequest:
     payout = event.purpose == "payout"
     return TransferRequest(
-        id=event.withdrawal_id, kind="pending" if payout else "posted",
-        debit_account_id=cash_account(event.participant_id), credit_account_id=BANK if payout else SUSPENSE,
-        amount_fen=event.amount_fen, code=ledger.WITHDRAWAL if payout else ledger.CORRECTION)
+        id=event.withdrawal_id,
+        kind="pending" if payout else "posted",
+        debit_account_id=cash_account(event.participant_id),
+        credit_account_id=BANK if payout else SUSPENSE,
+        amount_fen=event.amount_fen,
+        code=ledger.WITHDRAWAL if payout else ledger.CORRECTION,
+    )
 
 
 def on_payout_account_set(view: View, event: PayoutAccountSet, _at: int, seq: int) -> None:
@@ -198,18 +236,37 @@ def on_payout_account_set(view: View, event: PayoutAccountSet, _at: int, seq: in
     party = view.get(Party, PARTIES, event.participant_id)
     assert party is not None
     party.payout_holder, party.payout_account, party.payout_bank_code = (
-        event.holder, event.account_number, event.bank_code)
+        event.holder,
+        event.account_number,
+        event.bank_code,
+    )
     party.event_seq = seq
     view.put(PARTIES, party.id, party)
 
 
 def on_withdrawal_requested(view: View, event: WithdrawalRequested, at: int, seq: int) -> None:
     """The request waits for the exchange."""
-    view.put(WITHDRAWALS, event.withdrawal_id, Withdrawal(
-        id=event.withdrawal_id, participant_id=event.participant_id, client_id=event.client_id, purpose=event.purpose,
-        amount_fen=event.amount_fen, payee_holder=event.payee_holder, payee_account=event.payee_account,
-        payee_bank_code=event.payee_bank_code, state="requested", reason=event.note, entry_id=event.entry_id,
-        batch_id="", requested_at=at, resolved_at=0, event_seq=seq))
+    view.put(
+        WITHDRAWALS,
+        event.withdrawal_id,
+        Withdrawal(
+            id=event.withdrawal_id,
+            participant_id=event.participant_id,
+            client_id=event.client_id,
+            purpose=event.purpose,
+            amount_fen=event.amount_fen,
+            payee_holder=event.payee_holder,
+            payee_account=event.payee_account,
+            payee_bank_code=event.payee_bank_code,
+            state="requested",
+            reason=event.note,
+            entry_id=event.entry_id,
+            batch_id="",
+            requested_at=at,
+            resolved_at=0,
+            event_seq=seq,
+        ),
+    )
     if event.client_id:
         key = client_key(event.participant_id, event.client_id)
         view.put(CLIENT_KEYS, key, ClientKey(key, event.withdrawal_id, seq))
@@ -237,15 +294,19 @@ def on_withdrawal_refused(view: View, event: WithdrawalRefused, at: int, seq: in
 
 def on_withdrawal_voided(view: View, event: WithdrawalVoided, at: int, seq: int) -> None:
     """The hold is released."""
-    ledger.book(view, TransferRequest(id=f"{event.withdrawal_id}:void", kind="void", pending_id=event.withdrawal_id),
-                at, seq)
+    ledger.book(
+        view, TransferRequest(id=f"{event.withdrawal_id}:void", kind="void", pending_id=event.withdrawal_id), at, seq
+    )
     end_withdrawal(view, event.withdrawal_id, "voided", event.reason, at, seq)
 
 
 def on_payment_batch_made(view: View, event: PaymentBatchMade, at: int, seq: int) -> None:
     """The withdrawals are with the bank."""
-    view.put(PAYMENT_BATCHES, event.batch_id, PaymentBatch(
-        event.batch_id, len(event.withdrawal_ids), event.amount_fen, at, seq))
+    view.put(
+        PAYMENT_BATCHES,
+        event.batch_id,
+        PaymentBatch(event.batch_id, len(event.withdrawal_ids), event.amount_fen, at, seq),
+    )
     for key in event.withdrawal_ids:
         withdrawal = view.get(Withdrawal, WITHDRAWALS, key)
         assert withdrawal is not None and withdrawal.state == "approved"
@@ -254,7 +315,14 @@ def on_payment_batch_made(view: View, event: PaymentBatchMade, at: int, seq: int
 
 
 def end_withdrawal(
-    view: View, withdrawal_id: str, state: WithdrawalState, reason: str, at: int, seq: int, *, entry_id: str = "",
+    view: View,
+    withdrawal_id: str,
+    state: WithdrawalState,
+    reason: str,
+    at: int,
+    seq: int,
+    *,
+    entry_id: str = "",
 ) -> Withdrawal:
     """A withdrawal reaches its last state."""
     withdrawal = view.get(Withdrawal, WITHDRAWALS, withdrawal_id)
@@ -267,7 +335,12 @@ def end_withdrawal(
 
 
 def _mark_entry(
-    view: View, entry_id: str, state: EntryState, account_id: str, withdrawal_id: str, seq: int,
+    view: View,
+    entry_id: str,
+    state: EntryState,
+    account_id: str,
+    withdrawal_id: str,
+    seq: int,
 ) -> None:
     if not entry_id:
         return

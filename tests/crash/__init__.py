@@ -1,1 +1,1 @@
-"""The server is killed at random under load and started again; nothing acknowledged may be lost, nothing done twice."""
+"""The server is killed under load, again and again, and everything it acknowledged must still be there."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from tests.crash.rounds import Tally, run_rounds
+from tests.crash.check import Tally
+from tests.crash.rounds import run_rounds
 
 STORES = ("sqlite", "postgresql")
 

@@ -26,8 +26,7 @@ class Recount:
 
     def __init__(self, store: Store, mass_kg: int) -> None:
         self.mass_kg = mass_kg
-        self.orders: Counter[tuple[str, str]] = Counter()
-        self.terms: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.orders: dict[tuple[str, str], list[tuple[str, int, int, str]]] = {}
         self.amendments: Counter[tuple[int, int]] = Counter()
         self.cancels: Counter[int] = Counter()
         self.grants: Counter[tuple[str, str]] = Counter()
@@ -38,12 +37,22 @@ class Recount:
         self.consumed: Counter[str] = Counter()
         self.offered: Counter[str] = Counter()
         self._open: dict[int, list[Any]] = {}  # order -> participant, side, price, open loads
+        handlers = {
+            "OrderPlaced": self._placed,
+            "OrderRejected": self._rejected,
+            "OrderAmended": self._amended,
+            "OrderCancelled": self._cancelled,
+            "Traded": self._traded,
+            "MoneyGranted": self._money_granted,
+            "MoneyReduced": self._money_reduced,
+            "MoneyReductionRefused": self._reduction_refused,
+        }
         for seq, kind, event in events_of(store, "exchange"):
-            handle = getattr(self, f"_{kind}", None)
-            if handle is not None:
-                handle(seq, event)
+            if kind in handlers:
+                handlers[kind](seq, event)
         self.statements: Counter[str] = Counter()
         self.deposits: Counter[tuple[str, str]] = Counter()
+        self.credited: Counter[str] = Counter()
         self.withdrawals: Counter[tuple[str, str]] = Counter()
         self.asked: set[tuple[str, str]] = set()
         for _, kind, event in events_of(store, "settlement"):
@@ -51,53 +60,50 @@ class Recount:
                 self.statements[event["reference"]] += 1
             elif kind == "DepositCredited":
                 self.deposits[event["participant_id"], event["entry_id"]] += 1
+                self.credited[event["participant_id"]] += event["amount_fen"]
             elif kind == "WithdrawalRequested":
                 self.withdrawals[event["participant_id"], event["client_id"]] += 1
                 self.asked.add((event["participant_id"], event["withdrawal_id"]))
 
-    @property
-    def doubles(self) -> int:
-        """How often something was done again that may be done once."""
+    def doubles(self) -> dict[Any, int]:
+        """What was done more often than once, and how often."""
         counters: list[Counter[Any]] = [
-            self.orders, self.amendments, self.cancels, self.grants, self.reductions,
+            self.amendments, self.cancels, self.grants, self.reductions,
             self.statements, self.deposits, self.withdrawals,
         ]  # fmt: skip
-        return sum(times - 1 for counter in counters for times in counter.values())
-
-    def limits(self) -> dict[str, tuple[int, int, int]]:
-        """Granted, reserved and committed fen of each participant that was ever granted money."""
-        return {name: (self.granted[name], self.reserved[name], self.committed[name]) for name in self.granted}
+        counted = {name: times for counter in counters for name, times in counter.items()}
+        counted |= {name: len(terms) for name, terms in self.orders.items()}
+        return {name: times for name, times in counted.items() if times > 1}
 
     # --- the exchange's events
 
-    def _OrderPlaced(self, seq: int, event: dict[str, Any]) -> None:
-        self._entered(seq, event)
+    def _placed(self, seq: int, event: dict[str, Any]) -> None:
+        self._entered(event)
         self._open[seq] = [event["participant_id"], event["side"], event["price_fen_per_kg"], event["loads"]]
         self._rest(seq, 1)
 
-    def _OrderRejected(self, seq: int, event: dict[str, Any]) -> None:
-        self._entered(seq, event)
+    def _rejected(self, _seq: int, event: dict[str, Any]) -> None:
+        self._entered(event)
 
-    def _entered(self, seq: int, event: dict[str, Any]) -> None:
-        name = event["participant_id"], event["client_order_id"]
-        self.orders[name] += 1
-        self.terms[name] = seq, event["side"], event["price_fen_per_kg"], event["loads"], event["time_in_force"]
+    def _entered(self, event: dict[str, Any]) -> None:
+        terms = event["side"], event["price_fen_per_kg"], event["loads"], event["time_in_force"]
+        self.orders.setdefault((event["participant_id"], event["client_order_id"]), []).append(terms)
 
-    def _OrderAmended(self, _seq: int, event: dict[str, Any]) -> None:
+    def _amended(self, _seq: int, event: dict[str, Any]) -> None:
         self.amendments[event["order_id"], event["price_fen_per_kg"]] += 1
         order = self._open[event["order_id"]]
         self._rest(event["order_id"], -1)
         order[2] = event["price_fen_per_kg"]
         self._rest(event["order_id"], 1)
 
-    def _OrderCancelled(self, _seq: int, event: dict[str, Any]) -> None:
+    def _cancelled(self, _seq: int, event: dict[str, Any]) -> None:
         if event["reason"] == "requested":
             self.cancels[event["order_id"]] += 1
         assert self._open[event["order_id"]][3] == event["loads"]
         self._rest(event["order_id"], -1)
         del self._open[event["order_id"]]
 
-    def _Traded(self, _seq: int, event: dict[str, Any]) -> None:
+    def _traded(self, _seq: int, event: dict[str, Any]) -> None:
         for order_id in (event["buy_order_id"], event["sell_order_id"]):
             self._rest(order_id, -1)
             self._open[order_id][3] -= event["loads"]
@@ -105,15 +111,15 @@ class Recount:
         self.committed[event["buyer_id"]] += event["loads"] * event["price_fen_per_kg"] * self.mass_kg
         self.consumed[event["seller_id"]] += event["loads"]
 
-    def _MoneyGranted(self, _seq: int, event: dict[str, Any]) -> None:
+    def _money_granted(self, _seq: int, event: dict[str, Any]) -> None:
         self.grants[event["participant_id"], event["reference"]] += 1
         self.granted[event["participant_id"]] += event["amount_fen"]
 
-    def _MoneyReduced(self, _seq: int, event: dict[str, Any]) -> None:
+    def _money_reduced(self, _seq: int, event: dict[str, Any]) -> None:
         self.reductions[event["participant_id"], event["reference"]] += 1
         self.granted[event["participant_id"]] -= event["amount_fen"]
 
-    def _MoneyReductionRefused(self, _seq: int, event: dict[str, Any]) -> None:
+    def _reduction_refused(self, _seq: int, event: dict[str, Any]) -> None:
         self.reductions[event["participant_id"], event["reference"]] += 1
 
     def _rest(self, order_id: int, sign: int) -> None:

@@ -36,6 +36,8 @@ TERMS = {
     "loads_max": 20,
 }
 LOADS = 100_000
+#: What each buyer pays in before the first order: more than orders can use up.
+CASH_FEN = 10**12
 
 
 class Company(NamedTuple):
@@ -55,6 +57,7 @@ class Floor:
         self.bank = BankAccount(BankSettings().account_number)
         self.companies: list[Company] = []
         self.operator = ""
+        self.mass_kg = 300  # of a load at most: what a buy reserves
         self._statements = 0
 
     def found(self) -> None:
@@ -64,6 +67,7 @@ class Floor:
         names = ("Operator", "运营方")
         made = asyncio.run(create_key(settings, None, scopes, "tests", credit_code(1), names, secrets.token_bytes))
         self.operator = made.secret
+        self.market_operator = Company("Operator", "", made.participant_id, made.secret)
 
     def open(self, client: httpx.Client, buyers: int, sellers: int, cash_fen: int) -> None:
         """Registers companies, pays their money in, declares their loads and lists the product."""
@@ -75,6 +79,8 @@ class Floor:
         for company in self.companies:
             if company.side == "buy":
                 self.pay_in(company, cash_fen)
+                account = {"holder": company.name, "account_number": "9990000000000001", "bank_code": "999100000026"}
+                self.ask(client, "PUT", "/v1/payout-account", company.secret, json=account)
             else:
                 body = {"commodity": "hydrogen", "window_start": WINDOW_START, "loads": LOADS}
                 self.ask(client, "PUT", "/v1/capacities", company.secret, json=body)

@@ -1,8 +1,8 @@
 """What `schemathesis run` has beside its own checks and generators; schemathesis.toml names this module.
 
-The house's answers to data that fit the document are 2xx, or a rule of the trade that says no. Both a rule of the trade
-and a rule of shape answer 422, so schemathesis alone could not tell a document that promises too much from a market that
-is closed; the check here can.
+The house answers data that fit the document with 2xx, or with a rule of the trade that says no. A rule of the trade
+answers 422 as a rule of shape does, so schemathesis alone cannot tell a document that promises too much from a market
+that is closed; the check here can.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from schemathesis import Case, CheckContext, GenerationMode, Response
 
 from seeds.identity import credit_code
 
-#: Rules of shape that no JSON Schema states: what an opaque cursor holds, a check digit, a region, an end after a start.
+#: Rules of shape that no JSON Schema states: what an opaque cursor holds, a check digit, a region, an end after a
+#: start.
 BEYOND_SCHEMA = frozenset({"cursor", "uscc_check_digit", "gcj02_region", "opening", "order"})
 #: The document says of a bank statement that it is a file of text, not what the bank writes into it.
 FILES = frozenset({"importBankStatement"})
@@ -35,7 +36,7 @@ schemathesis.openapi.format("uscc", st.integers(1, 99_999).map(credit_code))
 
 
 @schemathesis.check
-def valid_shapes_are_read(ctx: CheckContext, response: Response, case: Case) -> None:
+def valid_shapes_are_read(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
     """Data that fit the document break no rule of shape."""
     meta = case.meta
     if meta is None or meta.generation.mode is not GenerationMode.POSITIVE or response.status_code != 422:
@@ -48,7 +49,7 @@ def valid_shapes_are_read(ctx: CheckContext, response: Response, case: Case) -> 
 
 
 def _beyond_schema(entry: dict[str, Any], body: Any) -> bool:
-    """Whether a rule is none that the document could state. JSON Schema calls 2.0 an integer; the house reads digits."""
+    """Whether the document could not state a rule. JSON Schema calls 2.0 an integer; the house reads no floats."""
     if entry["rule"] == "int_type":
         value = _at(body, entry["field"].split("."))
         return isinstance(value, float) and value.is_integer()

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from typer.testing import CliRunner
+
+from h2market import cli
 
 #: The simulated clock's start: a market day, within trading hours.
 NOW = "2026-03-02T09:30:00+08:00"
@@ -99,6 +102,12 @@ def _ready(client: httpx.Client) -> bool:
         return client.get("/health/ready").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def verify_here(database_url: str) -> tuple[int, dict[str, Any]]:
+    """The same as `verify` in this process, which has imported everything already."""
+    done = CliRunner().invoke(cli.app, ["verify", "--json", "--database-url", database_url])
+    return done.exit_code, json.loads(done.stdout.splitlines()[-1])
 
 
 def verify(database_url: str) -> tuple[int, dict[str, Any]]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
 from sqlalchemy import text
-from typer.testing import CliRunner
 
-from h2market import cli
 from h2market.platform import make_rooms
 from kernel.store import Store, upsert_rows
 from tests.e2e.floor import PRODUCT, Floor
-from tests.e2e.server import Server, verify
+from tests.e2e.server import Server, verify, verify_here
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -94,14 +91,6 @@ def traded(database_url: str, tmp_path: Path) -> str:
     return database_url
 
 
-def _verified(url: str) -> tuple[int, list[dict[str, Any]]]:
-    """The exit code and the findings of `h2market verify --json`."""
-    done = CliRunner().invoke(cli.app, ["verify", "--json", "--database-url", url])
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert result["verified"] is (done.exit_code == 0), result
-    return done.exit_code, result["findings"]
-
-
 def test_verify_names_what_was_changed_by_hand(traded: str) -> None:
     code, told = verify(traded)
     assert (code, told["verified"], told["findings"]) == (0, True, [])
@@ -113,13 +102,14 @@ def test_verify_names_what_was_changed_by_hand(traded: str) -> None:
                 before = [tuple(row) for row in connection.execute(text(query))]
                 change = f"{tampering.change} WHERE {tampering.where}".format(table=tampering.table)
                 assert connection.execute(text(change)).rowcount == len(before) > 0, name
-            code, findings = _verified(traded)
-            assert code == 1, name
+            code, told = verify_here(traded)
+            findings = told["findings"]
+            assert (code, told["verified"]) == (1, False), name
             named = [one for one in findings if (one["room"], one["rule"]) == (tampering.room, tampering.rule)]
             assert named, (name, findings)
             assert all(one["seq"] > 0 and one["event"] for one in named), (name, named)
             assert tampering.event in {"", *(one["event"] for one in named)}, (name, named)
             with connection.begin():
                 upsert_rows(connection, TABLES[tampering.table], before)
-            assert _verified(traded) == (0, []), name
+            assert verify_here(traded)[0] == 0, name
     store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from sqlalchemy import BigInteger, Boolean, Text
+from sqlalchemy import Boolean, Integer, Text
 
 from exchange import model
 from exchange.machine import ExchangeMachine
@@ -34,7 +34,7 @@ def test_the_fields_of_an_entity_are_the_columns_of_its_table_in_order(name: str
 
 @pytest.mark.parametrize("name", sorted(PROJECTIONS))
 def test_a_column_holds_what_its_field_holds(name: str) -> None:
-    kinds = {"int": BigInteger, "bool": Boolean}
+    kinds = {"int": Integer, "bool": Boolean}
     for field, column in zip(msgspec.structs.fields(ENTITIES[name]), PROJECTIONS[name].table.columns, strict=True):
         plain = next((kind for kind in ("int", "bool") if kind in _names(field.type)), "str")
         assert isinstance(column.type, kinds.get(plain, Text)), f"{name}.{field.name}"

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 
 class SampleRow(SQLModel, table=True):
-    __tablename__ = "kernel_test_samples"
+    __tablename__ = "testing_samples"
 
     id: str = Field(primary_key=True, sa_type=Text)
     number: int = Field(sa_type=BigInteger)

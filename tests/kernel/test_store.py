@@ -103,7 +103,7 @@ def test_readers_see_what_is_committed_and_never_write(store: Store, writer: Con
         assert rows_of(store) == []
     assert rows_of(store) == ROWS[:1]
     with store.read_engine.connect() as connection, pytest.raises(DBAPIError):
-        connection.execute(text("DELETE FROM kernel_test_samples"))
+        connection.execute(text("DELETE FROM testing_samples"))
     with store.reading() as session:
         assert session.get(SampleRow, "a") is not None
 

@@ -83,8 +83,11 @@ class House:
 
     def state(self) -> dict[str, dict[str, tuple[object, ...]]]:
         """Every row of every table."""
-        return {table: {key: msgspec.structs.astuple(entity) for key, entity in rows.items()}
-                for table, rows in self.view.entities.items() if rows}
+        return {
+            table: {key: msgspec.structs.astuple(entity) for key, entity in rows.items()}
+            for table, rows in self.view.entities.items()
+            if rows
+        }
 
     def replayed(self) -> dict[str, dict[str, tuple[object, ...]]]:
         """Every row as a fresh machine has it that only saw the log."""
@@ -130,8 +133,14 @@ class House:
     def next_statement(self, *lines: StatementLine) -> BankStatementFile:
         moved_fen = sum(line.amount_fen if line.direction == "credit" else -line.amount_fen for line in lines)
         return BankStatementFile(
-            BANK_ACCOUNT, f"S{self.statements + 1}", "2026-01-05", "2026-01-05", self.closing_fen,
-            self.closing_fen + moved_fen, lines)
+            BANK_ACCOUNT,
+            f"S{self.statements + 1}",
+            "2026-01-05",
+            "2026-01-05",
+            self.closing_fen,
+            self.closing_fen + moved_fen,
+            lines,
+        )
 
     def products(self) -> None:
         """Hydrogen of at most 350 kg a load and haulage for the same."""

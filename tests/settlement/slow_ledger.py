@@ -27,8 +27,11 @@ class SlowLedger:
         self.ends: dict[str, str] = {}
 
     def total(self, account: str, side: str, *, held: bool) -> int:
-        return sum(row.amount for row in self.rows.values()
-                   if getattr(row, side) == account and (row.open if held else row.moves))
+        return sum(
+            row.amount
+            for row in self.rows.values()
+            if getattr(row, side) == account and (row.open if held else row.moves)
+        )
 
     def fits(self, debit: str, credit: str, amount: int) -> bool:
         spent = self.total(debit, "debit", held=False) + self.total(debit, "debit", held=True)

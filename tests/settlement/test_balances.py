@@ -25,10 +25,18 @@ def a_day() -> House:
 
 def test_a_balance_is_what_it_was_then() -> None:
     rows = a_day().transfers()
-    seen = [(balance_at(rows, "cash:P1", at).balance_fen, balance_at(rows, "cash:P1", at).available_fen) for at in (
-        START - 1, START, START + HOUR - 1, START + HOUR, START + 3 * HOUR - 1, START + 3 * HOUR)]
-    assert seen == [(0, 0), (2_000_000, 2_000_000), (2_000_000, 2_000_000), (2_000_000, 950_000),
-                    (2_000_000, 950_000), (980_000, 980_000)]
+    seen = [
+        (balance_at(rows, "cash:P1", at).balance_fen, balance_at(rows, "cash:P1", at).available_fen)
+        for at in (START - 1, START, START + HOUR - 1, START + HOUR, START + 3 * HOUR - 1, START + 3 * HOUR)
+    ]
+    assert seen == [
+        (0, 0),
+        (2_000_000, 2_000_000),
+        (2_000_000, 2_000_000),
+        (2_000_000, 950_000),
+        (2_000_000, 950_000),
+        (980_000, 980_000),
+    ]
 
 
 def test_the_running_sums_are_those_of_the_rows() -> None:
@@ -42,7 +50,9 @@ def test_a_statement_leads_from_opening_to_closing() -> None:
     rows = a_day().transfers()
     whole = daily_statement(rows, "cash:P1", START, START + 24 * HOUR)
     assert [(item.amount_fen, item.balance_fen, item.counter_account_id, item.code) for item in whole.items] == [
-        (2_000_000, 2_000_000, "bank:main", "deposit"), (-1_020_000, 980_000, "cash:P2", "trade_hold")]
+        (2_000_000, 2_000_000, "bank:main", "deposit"),
+        (-1_020_000, 980_000, "cash:P2", "trade_hold"),
+    ]
     assert (whole.opening_fen, whole.closing_fen, whole.held_fen) == (0, 980_000, 0)
     first = daily_statement(rows, "cash:P1", START, START + 2 * HOUR)
     second = daily_statement(rows, "cash:P1", START + 2 * HOUR, START + 24 * HOUR)

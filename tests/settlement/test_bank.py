@@ -54,13 +54,16 @@ def test_a_payment_with_the_reference_is_the_participants() -> None:
     assert house.replayed() == house.state()
 
 
-@pytest.mark.parametrize("line", [
-    credit(100, "no reference"),
-    credit(100, payment_reference("P8")),  # not a participant
-    credit(100, "H2M-P7-85"),  # check digits of nobody
-    credit(100, f"{payment_reference('P7')} {payment_reference('P9')}"),  # of two
-    credit(100, payment_reference("P7"), reversal=True),
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        credit(100, "no reference"),
+        credit(100, payment_reference("P8")),  # not a participant
+        credit(100, "H2M-P7-85"),  # check digits of nobody
+        credit(100, f"{payment_reference('P7')} {payment_reference('P9')}"),  # of two
+        credit(100, payment_reference("P7"), reversal=True),
+    ],
+)
 def test_a_payment_without_one_certain_owner_waits_in_suspense(line: StatementLine) -> None:
     house = House().open("P7", "P9")
     assert isinstance(house.bank(line)[-1], EntrySuspended)
@@ -122,7 +125,8 @@ def test_the_operator_gives_an_entry_its_owner_once() -> None:
     house.bank(credit(100, "?"))
     key = f"{STATEMENT}-1"
     assert house.do(AssignEntry(key, "cash:P7", "by phone")) == [
-        EntryAssigned(key, "cash:P7", "P7", "credit", 100, "by phone")]
+        EntryAssigned(key, "cash:P7", "P7", "credit", 100, "by phone")
+    ]
     assert limits_courier(house.log[-1]) == [GrantMoney("P7", 100, key)]
     assert cash(house, "P7") == (100, 0) and house.account("suspense").balance_fen == 0
     with pytest.raises(EntryNotOpen):

@@ -32,15 +32,37 @@ WORDS = st.lists(TEXT.filter(bool), max_size=3).map(" ".join)
 
 @st.composite
 def statements(draw: st.DrawFn) -> BankStatementFile:
-    lines = tuple(draw(st.lists(st.builds(
-        StatementLine, direction=st.sampled_from(("credit", "debit")), amount_fen=st.integers(1, AMOUNT_MAX_FEN),
-        booked_on=st.dates().map(str), reversal=st.booleans(), end_to_end_id=TEXT.filter(lambda t: t != "NOTPROVIDED"),
-        bank_reference=TEXT, counterparty_name=WORDS, counterparty_account=TEXT, remittance=WORDS), max_size=5)))
+    lines = tuple(
+        draw(
+            st.lists(
+                st.builds(
+                    StatementLine,
+                    direction=st.sampled_from(("credit", "debit")),
+                    amount_fen=st.integers(1, AMOUNT_MAX_FEN),
+                    booked_on=st.dates().map(str),
+                    reversal=st.booleans(),
+                    end_to_end_id=TEXT.filter(lambda t: t != "NOTPROVIDED"),
+                    bank_reference=TEXT,
+                    counterparty_name=WORDS,
+                    counterparty_account=TEXT,
+                    remittance=WORDS,
+                ),
+                max_size=5,
+            )
+        )
+    )
     opening_fen = draw(st.integers(-AMOUNT_MAX_FEN, AMOUNT_MAX_FEN))
     moved_fen = sum(line.amount_fen if line.direction == "credit" else -line.amount_fen for line in lines)
     first, last = sorted((draw(st.dates()), draw(st.dates())))
-    return BankStatementFile(draw(TEXT.filter(bool)), draw(TEXT.filter(bool)), str(first), str(last), opening_fen,
-                             opening_fen + moved_fen, lines)
+    return BankStatementFile(
+        draw(TEXT.filter(bool)),
+        draw(TEXT.filter(bool)),
+        str(first),
+        str(last),
+        opening_fen,
+        opening_fen + moved_fen,
+        lines,
+    )
 
 
 def one(direction: Direction = "credit", amount_fen: int = 1_050, remittance: str = "H2M-P7-86") -> BankStatementFile:
@@ -60,7 +82,8 @@ def test_what_a_bank_writes_is_what_is_read(statement: BankStatementFile, versio
 def test_a_statement_is_the_same_in_every_format() -> None:
     statement = one()
     read = [read_camt053(statement_camt053(statement, version)) for version in VERSIONS] + [
-        read_csv(statement_csv(statement))]
+        read_csv(statement_csv(statement))
+    ]
     assert {content_hash(each) for each in read} == {content_hash(statement)}
 
 
@@ -95,11 +118,14 @@ def test_a_camt_file_that_is_wrong_says_which_rule(rule: str) -> None:
     assert caught.value.rule == rule and caught.value.field
 
 
-@pytest.mark.parametrize("bomb", [
-    b'<!DOCTYPE d SYSTEM "file:///etc/hostname"><Document/>',
-    b'<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><Document>&b;&b;</Document>',
-    b'<!DOCTYPE d [<!ENTITY % x SYSTEM "http://127.0.0.1/x"> %x;]><Document/>',
-])
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b'<!DOCTYPE d SYSTEM "file:///etc/hostname"><Document/>',
+        b'<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><Document>&b;&b;</Document>',
+        b'<!DOCTYPE d [<!ENTITY % x SYSTEM "http://127.0.0.1/x"> %x;]><Document/>',
+    ],
+)
 def test_entities_are_refused_before_they_are_resolved(bomb: bytes) -> None:
     with pytest.raises(InvalidInput) as caught:
         read_camt053(bomb)
@@ -172,16 +198,29 @@ def csv_with(**cells: str) -> bytes:
 
 
 HOSTILE_CSV = [
-    (b"", "not_empty"), (b"\xff\xfe", "utf8"), (b"a,b\n", "columns"), (b'"a', "csv"),
-    (",".join(HEADER).encode(), "statement_row"), (",".join(reversed(HEADER)).encode(), "header"),
-    (csv_with(head_type="entry"), "statement_row"), (csv_with(type="statement"), "entry"),
-    (csv_with(head_from_day="2026-1-6"), "day"), (csv_with(head_from_day="20260106"), "day"),
-    (csv_with(head_from_day="2026-01-07"), "order"), (csv_with(head_opening="1e3"), "decimal_string"),
-    (csv_with(head_closing="9.99"), "balances_add_up"), (csv_with(head_account=""), "required"),
-    (csv_with(head_currency="EUR"), "currency"), (csv_with(currency=""), "currency"),
-    (csv_with(amount="-10.50"), "decimal_string"), (csv_with(amount="10.505"), "decimal_string"),
-    (csv_with(amount="0.00"), "range"), (csv_with(direction="in"), "direction"), (csv_with(reversal="1"), "boolean"),
-    (csv_with(booked_on="2026-02-30"), "day"), (csv_with(remittance="x" * 501), "length"),
+    (b"", "not_empty"),
+    (b"\xff\xfe", "utf8"),
+    (b"a,b\n", "columns"),
+    (b'"a', "csv"),
+    (",".join(HEADER).encode(), "statement_row"),
+    (",".join(reversed(HEADER)).encode(), "header"),
+    (csv_with(head_type="entry"), "statement_row"),
+    (csv_with(type="statement"), "entry"),
+    (csv_with(head_from_day="2026-1-6"), "day"),
+    (csv_with(head_from_day="20260106"), "day"),
+    (csv_with(head_from_day="2026-01-07"), "order"),
+    (csv_with(head_opening="1e3"), "decimal_string"),
+    (csv_with(head_closing="9.99"), "balances_add_up"),
+    (csv_with(head_account=""), "required"),
+    (csv_with(head_currency="EUR"), "currency"),
+    (csv_with(currency=""), "currency"),
+    (csv_with(amount="-10.50"), "decimal_string"),
+    (csv_with(amount="10.505"), "decimal_string"),
+    (csv_with(amount="0.00"), "range"),
+    (csv_with(direction="in"), "direction"),
+    (csv_with(reversal="1"), "boolean"),
+    (csv_with(booked_on="2026-02-30"), "day"),
+    (csv_with(remittance="x" * 501), "length"),
     (csv_with(remittance="a\x07b"), "characters"),
 ]
 
@@ -202,8 +241,23 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 
 
 def withdrawal(number: int, amount_fen: int) -> Withdrawal:
-    return Withdrawal(f"W{number}", "P7", "c", "payout", amount_fen, "山西 <某> & 公司", "62170001", "103161000013",
-                      "instructed", "", "", "PB9", 0, 0, 1)
+    return Withdrawal(
+        f"W{number}",
+        "P7",
+        "c",
+        "payout",
+        amount_fen,
+        "山西 <某> & 公司",
+        "62170001",
+        "103161000013",
+        "instructed",
+        "",
+        "",
+        "PB9",
+        0,
+        0,
+        1,
+    )
 
 
 def test_a_payment_file_says_each_withdrawal_once_and_their_sum() -> None:
@@ -216,6 +270,8 @@ def test_a_payment_file_says_each_withdrawal_once_and_their_sum() -> None:
     assert str(order.grp_hdr.ctrl_sum) == "10000000000.50"
     transfers = order.pmt_inf[0].cdt_trf_tx_inf
     assert [(each.pmt_id.end_to_end_id, str(each.amt.instd_amt.value)) for each in transfers] == [
-        ("W3", "0.50"), ("W12", "10000000000.00")]
+        ("W3", "0.50"),
+        ("W12", "10000000000.00"),
+    ]
     assert transfers[0].cdtr.nm == "山西 <某> & 公司"
     assert transfers[0].cdtr_agt.fin_instn_id.clr_sys_mmb_id.mmb_id == "103161000013"

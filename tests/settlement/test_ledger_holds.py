@@ -14,9 +14,20 @@ from tests.settlement.test_ledger_results import ledger_house
 
 
 def hold(house: House, key: str, amount_fen: int, expires_s: int = 0) -> None:
-    house.do(PostTransfers((TransferRequest(
-        key, "pending", "book:D", "book:A", amount_fen,
-        expires_at=START + expires_s * MICROS_PER_S if expires_s else 0),)))
+    house.do(
+        PostTransfers(
+            (
+                TransferRequest(
+                    key,
+                    "pending",
+                    "book:D",
+                    "book:A",
+                    amount_fen,
+                    expires_at=START + expires_s * MICROS_PER_S if expires_s else 0,
+                ),
+            )
+        )
+    )
 
 
 def post(house: House, key: str, pending_id: str, amount_fen: int) -> None:

@@ -29,12 +29,15 @@ class Ledgers(RuleBasedStateMachine):
         self.slow = SlowLedger({"book:D", "book:E"}, {"book:C"})
         self.past: list[tuple[int, dict[str, tuple[int, int, int, int]]]] = []
         for account_id in ACCOUNTS:
-            self.house.do(OpenAccount(
-                account_id, account_id in self.slow.debits_limited, account_id in self.slow.credits_limited))
+            self.house.do(
+                OpenAccount(account_id, account_id in self.slow.debits_limited, account_id in self.slow.credits_limited)
+            )
 
     def sums(self) -> dict[str, tuple[int, int, int, int]]:
-        return {row.id: (row.debits_posted_fen, row.credits_posted_fen, row.debits_pending_fen, row.credits_pending_fen)
-                for row in self.house.accounts()}
+        return {
+            row.id: (row.debits_posted_fen, row.credits_posted_fen, row.debits_pending_fen, row.credits_pending_fen)
+            for row in self.house.accounts()
+        }
 
     def ask(self, request: TransferRequest) -> bool:
         try:
@@ -69,8 +72,9 @@ class Ledgers(RuleBasedStateMachine):
         wanted = self.slow.new(*first, held=False) and self.slow.new(*second, held=False)
         if not wanted:
             self.slow.rows = before
-        batch = tuple(TransferRequest(key, "posted", debit, credit, amount)
-                      for key, debit, credit, amount in (first, second))
+        batch = tuple(
+            TransferRequest(key, "posted", debit, credit, amount) for key, debit, credit, amount in (first, second)
+        )
         try:
             done = bool(self.house.do(PostTransfers(batch)))
         except TransferRefused:
@@ -99,7 +103,8 @@ class Ledgers(RuleBasedStateMachine):
         for account in self.house.accounts():
             assert_sound(account)
             assert sums[account.id] == tuple(
-                self.slow.total(account.id, side, held=held) for held in (False, True) for side in ("debit", "credit"))
+                self.slow.total(account.id, side, held=held) for held in (False, True) for side in ("debit", "credit")
+            )
 
     def teardown(self) -> None:
         assert self.house.replayed() == self.house.state()
@@ -107,8 +112,12 @@ class Ledgers(RuleBasedStateMachine):
         for at, sums in [*self.past, (self.house.at, self.sums())]:
             for account_id, expected in sums.items():
                 then = balance_at(rows, account_id, at)
-                assert (then.debits_posted_fen, then.credits_posted_fen, then.debits_pending_fen,
-                        then.credits_pending_fen) == expected
+                assert (
+                    then.debits_posted_fen,
+                    then.credits_posted_fen,
+                    then.debits_pending_fen,
+                    then.credits_pending_fen,
+                ) == expected
 
 
 TestLedgers = Ledgers.TestCase

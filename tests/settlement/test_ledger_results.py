@@ -134,9 +134,14 @@ def ledger_house() -> House:
     house.do(OpenAccount("book:A"))
     house.do(OpenAccount("book:D", debits_must_not_exceed_credits=True))
     house.do(OpenAccount("book:C", credits_must_not_exceed_debits=True))
-    house.do(PostTransfers((
-        TransferRequest("fund-d", "posted", "book:A", "book:D", 1000),
-        TransferRequest("fund-c", "posted", "book:C", "book:A", 500))))
+    house.do(
+        PostTransfers(
+            (
+                TransferRequest("fund-d", "posted", "book:A", "book:D", 1000),
+                TransferRequest("fund-c", "posted", "book:C", "book:A", 500),
+            )
+        )
+    )
     return house
 
 
@@ -145,8 +150,15 @@ def request(cells: list[str]) -> TransferRequest:
     if code == "t":
         code = "transfer"
     return TransferRequest(
-        key, kind, debit, credit, int(amount or 0), pending,  # type: ignore[arg-type]
-        START + int(expiry) * MICROS_PER_S if expiry else 0, code)
+        key,
+        kind,  # type: ignore[arg-type]
+        debit,
+        credit,
+        int(amount or 0),
+        pending,
+        START + int(expiry) * MICROS_PER_S if expiry else 0,
+        code,
+    )
 
 
 def result(house: House, wanted: TransferRequest) -> str:
@@ -214,11 +226,16 @@ def test_a_batch_is_booked_whole_or_not_at_all() -> None:
 
 def test_a_batch_may_build_on_itself() -> None:
     house = ledger_house()
-    house.do(PostTransfers((
-        TransferRequest("c1", "posted", "book:A", "book:D", 500),
-        TransferRequest("c2", "pending", "book:D", "book:A", 1500),
-        TransferRequest("c3", "post", pending_id="c2", amount_fen=1200),
-        TransferRequest("c4", "posted", "book:D", "book:A", 300))))
+    house.do(
+        PostTransfers(
+            (
+                TransferRequest("c1", "posted", "book:A", "book:D", 500),
+                TransferRequest("c2", "pending", "book:D", "book:A", 1500),
+                TransferRequest("c3", "post", pending_id="c2", amount_fen=1200),
+                TransferRequest("c4", "posted", "book:D", "book:A", 300),
+            )
+        )
+    )
     assert house.account("book:D").available_fen == 0
 
 

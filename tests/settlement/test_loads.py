@@ -79,15 +79,19 @@ def test_a_hold_without_funds_is_an_event_and_can_be_made_later() -> None:
 
 def test_an_accepted_load_pays_seller_and_haulier_by_the_measured_mass() -> None:
     house = traded()
-    assert house.do(due()) == [DueRecorded(
-        "D100-1", "accepted", "H100-1", "H101-1", 340_000, 340_000, 1_020_000, 68_000, "")]
+    assert house.do(due()) == [
+        DueRecorded("D100-1", "accepted", "H100-1", "H101-1", 340_000, 340_000, 1_020_000, 68_000, "")
+    ]
     assert cash(house, "P1") == (2_000_000, 1_120_000)
     assert names(list(house.do(PAY))) == ["LoadPaid"]
     assert cash(house, "P1") == (2_000_000 - 1_088_000, 0)
     assert cash(house, "P2") == (1_020_000, 0) and cash(house, "P3") == (68_000, 0)
     assert limits_courier(house.log[-1]) == [
-        ReleaseCommitment("P1", 100, 1, 1_050_000, 1_020_000), GrantMoney("P2", 1_020_000, "H100-1"),
-        ReleaseCommitment("P1", 101, 1, 70_000, 68_000), GrantMoney("P3", 68_000, "H101-1")]
+        ReleaseCommitment("P1", 100, 1, 1_050_000, 1_020_000),
+        GrantMoney("P2", 1_020_000, "H100-1"),
+        ReleaseCommitment("P1", 101, 1, 70_000, 68_000),
+        GrantMoney("P3", 68_000, "H101-1"),
+    ]
     assert house.do(PAY) == [] and house.do(due()) == []
     assert house.replayed() == house.state()
 
@@ -134,7 +138,9 @@ def test_a_rejection_that_owes_nobody_releases_everything() -> None:
     assert names(list(events)) == ["DueRecorded", "HoldsVoided"]
     assert cash(house, "P1") == (2_000_000, 0)
     assert limits_courier(house.log[-1]) == [
-        ReleaseCommitment("P1", 100, 1, 1_050_000, 0), ReleaseCommitment("P1", 101, 1, 70_000, 0)]
+        ReleaseCommitment("P1", 100, 1, 1_050_000, 0),
+        ReleaseCommitment("P1", 101, 1, 70_000, 0),
+    ]
 
 
 def test_loads_and_haulage_that_lapsed_are_released_each_by_itself() -> None:
@@ -224,8 +230,7 @@ def test_the_hold_of_a_load_is_not_the_operators_to_resolve() -> None:
     house = traded()
     for kind, amount_fen in (("post", 1), ("void", 0)):
         with pytest.raises(REFUSALS["pending_transfer_reserved"]):
-            house.do(PostTransfers((TransferRequest(
-                "x", kind, amount_fen=amount_fen, pending_id="H100-1"),)))  # type: ignore[arg-type]
+            house.do(PostTransfers((TransferRequest("x", kind, amount_fen=amount_fen, pending_id="H100-1"),)))  # type: ignore[arg-type]
 
 
 def test_paid_parts_say_who_and_how_much() -> None:
@@ -234,5 +239,4 @@ def test_paid_parts_say_who_and_how_much() -> None:
     paid = house.do(PAY)[0]
     assert isinstance(paid, LoadPaid)
     said = [(part.hold_id, part.payer_id, part.payee_id, part.committed_fen, part.spent_fen) for part in paid.parts]
-    assert said == [
-        ("H100-1", "P1", "P2", 1_050_000, 1_020_000), ("H101-1", "P1", "P3", 70_000, 68_000)]
+    assert said == [("H100-1", "P1", "P2", 1_050_000, 1_020_000), ("H101-1", "P1", "P3", 70_000, 68_000)]

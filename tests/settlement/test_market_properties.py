@@ -129,9 +129,17 @@ class Market(RuleBasedStateMachine):
     def ends_a_load(self, outcome: str, mass: int) -> None:
         trade, haulage = self.loads.pop()
         hydrogen_g = mass if outcome == "accepted" else 0
-        self.tracking_log.append(RecordDue(
-            outcome, trade, 1, haulage, 1 if haulage else 0, hydrogen_g,  # type: ignore[arg-type]
-            mass if haulage and outcome != "lapsed" else 0))
+        self.tracking_log.append(
+            RecordDue(
+                outcome,  # type: ignore[arg-type]
+                trade,
+                1,
+                haulage,
+                1 if haulage else 0,
+                hydrogen_g,
+                mass if haulage and outcome != "lapsed" else 0,
+            )
+        )
 
     @rule()
     def follows_the_exchange(self) -> None:
@@ -178,8 +186,13 @@ class Market(RuleBasedStateMachine):
         if choice == "pay":
             self.house.bank(StatementLine("debit", one.amount_fen, "2026-01-05", end_to_end_id=one.id))
         else:
-            self.house.do({"cancel": CancelWithdrawal(one.id), "return": ReturnWithdrawal(one.id, "AC04"),
-                           "instruct": InstructWithdrawals((one.id,))}[choice])
+            self.house.do(
+                {
+                    "cancel": CancelWithdrawal(one.id),
+                    "return": ReturnWithdrawal(one.id, "AC04"),
+                    "instruct": InstructWithdrawals((one.id,)),
+                }[choice]
+            )
 
     @invariant()
     def money_is_neither_made_nor_lost(self) -> None:
@@ -211,8 +224,12 @@ class Market(RuleBasedStateMachine):
         obligations = [row for row in self.rows(OBLIGATIONS) if isinstance(row, Obligation)]
         assert all(row.state != "refused" for row in obligations), "the exchange never trades what is not there"
         for party in PARTIES:
-            leaving = sum(row.amount_fen for state in ("approved", "instructed")
-                          for row in self.withdrawals(state) if row.participant_id == party)
+            leaving = sum(
+                row.amount_fen
+                for state in ("approved", "instructed")
+                for row in self.withdrawals(state)
+                if row.participant_id == party
+            )
             held = sum(row.hold_fen for row in obligations if row.payer_id == party and row.state == "held")
             balance_fen, pending_fen = cash(self.house, party)
             assert self.exchange.granted[party] == balance_fen - leaving

@@ -13,18 +13,49 @@ from settlement.references import participants_named, payment_reference
 from settlement.suggestions import suggest
 
 
-@pytest.mark.parametrize("text", [
-    "H2M-P7-86", "h2m-p7-86", "H2M P7 86", "H2MP786", "Ｈ２Ｍ－Ｐ７－８６", "货款H2M-P7-86。", "(H2M/P7/86)",
-    "H2M—P7—86", "h2m–p7–86 1月", "H 2 M P 7 - 86", "H2M-P7-86 H2M-P7-86", "付款:h2m_p7_86,谢谢",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "H2M-P7-86",
+        "h2m-p7-86",
+        "H2M P7 86",
+        "H2MP786",
+        "Ｈ２Ｍ－Ｐ７－８６",
+        "货款H2M-P7-86。",
+        "(H2M/P7/86)",
+        "H2M—P7—86",
+        "h2m–p7–86 1月",
+        "H 2 M P 7 - 86",
+        "H2M-P7-86 H2M-P7-86",
+        "付款:h2m_p7_86,谢谢",
+    ],
+)
 def test_it_is_found_as_people_type_it(text: str) -> None:
     assert participants_named(text) == ("P7",)
 
 
-@pytest.mark.parametrize("text", [
-    "", "H2M", "P7", "H2M-P7", "H2M-P7-85", "H2M-P8-86", "H2M-P7-867", "H2M-P07-86", "HZM-P7-86", "H2M-P7-8",
-    "H2M-P-86", "786", "H2M-P6784-861", "H2MP6784-861", "H2MP6784 8", "H2M-P7 共 86", "H2M-P7----86",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "H2M",
+        "P7",
+        "H2M-P7",
+        "H2M-P7-85",
+        "H2M-P8-86",
+        "H2M-P7-867",
+        "H2M-P07-86",
+        "HZM-P7-86",
+        "H2M-P7-8",
+        "H2M-P-86",
+        "786",
+        "H2M-P6784-861",
+        "H2MP6784-861",
+        "H2MP6784 8",
+        "H2M-P7 共 86",
+        "H2M-P7----86",
+    ],
+)
 def test_what_is_not_certain_is_nobody(text: str) -> None:
     assert participants_named(text) == ()
 
@@ -58,12 +89,32 @@ def party(number: int, name: str, name_zh: str, account: str = "") -> Party:
 
 
 def entry(remittance: str = "", name: str = "", account: str = "", direction: Direction = "credit") -> BankEntry:
-    return BankEntry("B-1", "B", 1, direction, 1, "2026-01-05", False, "", "", name, account, remittance, "unmatched",
-                     "suspense", "", "", 1)
+    return BankEntry(
+        "B-1",
+        "B",
+        1,
+        direction,
+        1,
+        "2026-01-05",
+        False,
+        "",
+        "",
+        name,
+        account,
+        remittance,
+        "unmatched",
+        "suspense",
+        "",
+        "",
+        1,
+    )
 
 
-PARTIES = (party(7, "Jinyuan Hydrogen", "晋源氢能有限公司"), party(8, "Fenhe Haulage", "汾河运输有限公司", "62170008"),
-           party(1234, "Yungang Energy", "云冈能源有限公司"))
+PARTIES = (
+    party(7, "Jinyuan Hydrogen", "晋源氢能有限公司"),
+    party(8, "Fenhe Haulage", "汾河运输有限公司", "62170008"),
+    party(1234, "Yungang Energy", "云冈能源有限公司"),
+)
 
 
 def test_guesses_are_ranked_and_say_what_they_rest_on() -> None:

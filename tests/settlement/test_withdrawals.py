@@ -112,10 +112,18 @@ def test_a_withdrawal_needs_money_and_an_account_to_go_to() -> None:
         house.do(RequestWithdrawal("P8", "c1", 1))
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("holder", ""), ("holder", "x" * 141), ("holder", "a\nb"), ("account_number", "12"), ("account_number", "6217-1"),
-    ("bank_code", "10316100001"), ("bank_code", "10316100001x"),
-])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("holder", ""),
+        ("holder", "x" * 141),
+        ("holder", "a\nb"),
+        ("account_number", "12"),
+        ("account_number", "6217-1"),
+        ("bank_code", "10316100001"),
+        ("bank_code", "10316100001x"),
+    ],
+)
 def test_a_payout_account_is_one_a_payment_file_can_carry(field: str, value: str) -> None:
     fields = {"holder": "某公司", "account_number": "62170001", "bank_code": "103161000013"} | {field: value}
     with pytest.raises(InvalidInput) as caught:

@@ -1,0 +1,136 @@
+"""The demonstration as it is run: its figures, the same on every run and store, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from h2market.servers import Servers
+from h2market.verification import schemas_of
+from kernel.config import SERVICES, Settings
+from kernel.store import Store
+from tests.house import ROOT
+
+#: A minute on two idle cores, which a test machine seldom has.
+DAY_S_MAX = 600
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(2 * DAY_S_MAX + 60)]
+
+
+def _demo(url: str, folder: Path, *options: str) -> dict[str, Any]:
+    """The JSON object that `h2market demo --json` ends with; its servers log in ``folder``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "h2market", "demo", "--json", "--database-url", url, *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=DAY_S_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _timeless(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if name != "seconds"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def url(place: Path) -> str:
+    return f"sqlite:///{place / 'h2market.db'}"
+
+
+@pytest.fixture(scope="module")
+def figures(url: str, place: Path) -> dict[str, Any]:
+    """The figures of the day on SQLite."""
+    return _demo(url, place)
+
+
+def test_the_day_is_a_busy_one_and_everything_adds_up(figures: dict[str, Any]) -> None:
+    assert figures["orders"] >= 400
+    assert figures["trades"] >= 100
+    assert figures["loads_delivered"] >= 80
+    assert figures["loads_rejected"] >= 1
+    assert figures["loads_lapsed"] >= 1
+    assert figures["loads_short"] >= 1
+    assert figures["loads_late"] >= 1
+    assert figures["loads_unfinished"] == 0
+    assert figures["deposits_assigned"] == 1
+    assert figures["paid_fen"] > 10_000_000
+    assert figures["withdrawn_fen"] > 0
+    assert (figures["differences"], figures["mass_closed"], figures["verified"]) == (0, True, True)
+    assert figures["items_reconciled"] > 500
+    assert figures["seconds"] > 0
+
+
+def test_every_scene_was_played(figures: dict[str, Any], url: str) -> None:
+    """The logs tell of each scene, and of the scheduler's part."""
+    told: Counter[tuple[str, str]] = Counter()
+    store = Store(url)
+    with store.read_engine.connect() as connection:
+        for room in ("exchange", "tracking", "settlement"):
+            rows = connection.execute(text(f"SELECT type, actor FROM {room}_events"))  # noqa: S608
+            told += Counter((row.type, row.actor) for row in rows)
+        confirmed = connection.execute(
+            text("SELECT count(*) FROM tracking_shipments WHERE buyer_mass_g <> seller_mass_g")
+        ).scalar_one()
+        off_spec = connection.execute(
+            text("SELECT reject_reason, status FROM tracking_shipments WHERE quality = 'off_spec'")
+        ).all()
+        expired = connection.execute(
+            text("SELECT count(*) FROM exchange_orders WHERE status = 'expired' OR reason = 'expired'")
+        ).scalar_one()
+    store.close()
+    by_type: Counter[str] = Counter()
+    for (kind, _), number in told.items():
+        by_type[kind] += number
+    assert by_type["HandOverDisputed"] == by_type["HandOverSettled"] == 1
+    assert by_type["LoadRejected"] == figures["loads_rejected"] == 1
+    assert by_type["EntrySuspended"] == by_type["EntryAssigned"] == 1
+    assert by_type["WithdrawalPaid"] == by_type["WithdrawalRequested"] > 3
+    assert (confirmed, [tuple(row) for row in off_spec]) == (1, [("off_spec", "returned")])
+    assert expired > 0
+    for kind in ("MarketOpened", "MarketClosed", "ProductClosed", "ShipmentLapsed", "HaulageLapsed", "LoadPaid"):
+        assert told[kind, "scheduler"] == by_type[kind] > 0, kind
+    assert told["LoadAccepted", "scheduler"] == 1  # of the buyer that said nothing
+
+
+def test_the_database_is_one_that_a_server_opens(figures: dict[str, Any], url: str, place: Path) -> None:
+    with Servers(Settings(database_url=url), {"all": None}, "", place / "later.log") as servers:
+        health = httpx.get(f"{servers.urls['exchange']}/health", trust_env=False).json()
+    assert health["ok"]
+    assert sum(room["seq"] for room in health["rooms"]) >= figures["events"]
+
+
+def test_a_second_run_gives_the_same_figures(figures: dict[str, Any], url: str, place: Path) -> None:
+    assert _timeless(_demo(url, place)) == _timeless(figures)
+
+
+@pytest.mark.postgres
+def test_postgres_gives_the_same_figures(figures: dict[str, Any], fresh_postgres_url: str, tmp_path: Path) -> None:
+    assert _timeless(_demo(fresh_postgres_url, tmp_path)) == _timeless(figures)
+
+
+@pytest.mark.postgres
+def test_three_processes_give_the_same_figures(
+    figures: dict[str, Any], fresh_postgres_url: str, tmp_path: Path
+) -> None:
+    assert _timeless(_demo(fresh_postgres_url, tmp_path, "--split")) == _timeless(figures)
+    assert schemas_of(fresh_postgres_url, None) == SERVICES
+    assert {file.name for file in (tmp_path / "var").iterdir()} == {f"demo-{service}.log" for service in SERVICES}
