@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -42,10 +43,9 @@ class Servers:
         self._clock = simulated_clock
         self._log = log
         self._apart = len(schemas) > 1
+        urls = _free_urls(len(schemas))
         #: Where each service answers.
-        self.urls = (
-            {service: _free_url() for service in schemas} if self._apart else dict.fromkeys(SERVICES, _free_url())
-        )
+        self.urls = dict(zip(schemas, urls, strict=True)) if self._apart else dict.fromkeys(SERVICES, urls[0])
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._files: list[IO[bytes]] = []
         self._on_terminate: Any = None
@@ -129,7 +129,10 @@ def _leave(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _free_url() -> str:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return f"http://{LOOPBACK}:{probe.getsockname()[1]}"
+def _free_urls(how_many: int) -> list[str]:
+    """Ports that nobody listens on; held together until all are known, so that they differ."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(how_many)]
+        for probe in probes:
+            probe.bind((LOOPBACK, 0))
+        return [f"http://{LOOPBACK}:{probe.getsockname()[1]}" for probe in probes]
