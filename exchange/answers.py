@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
+from exchange.market import AUCTION_S_MAX, BPS_MAX
 from exchange.model import (
     LOADS_MAX,
     Commodity,
+    Leg,
     OrderStatus,
+    OrderType,
+    Phase,
     ProductKind,
     ProductStatus,
     Side,
@@ -32,6 +38,12 @@ class NewProduct(Body):
     price_tick: PriceIn
     price_max: PriceIn
     loads_max: int = Field(ge=1, le=LOADS_MAX)
+    collar_bps: int = Field(default=0, ge=0, le=BPS_MAX, description="Limits further from the reference are refused.")
+    volatility_bps: int = Field(default=0, ge=0, le=BPS_MAX, description="A trade further from it halts the book.")
+    protection_bps: int = Field(default=500, ge=0, le=BPS_MAX, description="How far a market order may trade.")
+    auction_s: int = Field(default=300, ge=1, le=AUCTION_S_MAX, description="How long a volatility auction lasts.")
+    reference_price: PriceIn | None = None
+    phase: Literal["pending", "auction", "continuous", "halted"] = "continuous"
 
 
 class ProductAnswer(Answer):
@@ -50,6 +62,13 @@ class ProductAnswer(Answer):
     price_tick: PriceOut
     price_max: PriceOut
     loads_max: int
+    collar_bps: int
+    volatility_bps: int
+    protection_bps: int
+    auction_s: int
+    reference_price: PriceOut | None
+    phase: Phase
+    phase_until: TimeOut | None
     status: ProductStatus
 
 
@@ -77,7 +96,8 @@ class PublicTrade(Answer):
     product_id: str
     price: PriceOut
     loads: int
-    taker_side: Side
+    taker_side: Side | None = Field(description="Null where both sides traded at one price: an auction, an agreement.")
+    leg: Leg = Field(description="Part of an implied match of three parties.")
     at: TimeOut
 
 
@@ -104,9 +124,12 @@ class OrderView(Answer):
     price: PriceOut
     loads: int
     time_in_force: TimeInForce
+    order_type: OrderType
+    options: dict[str, str | int | bool] = Field(description="What the order asked for beyond its limit.")
     status: OrderStatus
     executed_loads: int
     open_loads: int
+    shown_loads: int
     average_price: PriceOut | None
     reason: str
     placed_at: TimeOut
@@ -155,5 +178,6 @@ class MarketAnswer(Answer):
     """Whether orders are taken."""
 
     is_open: bool
+    halted: bool
     day: str
     now: TimeOut

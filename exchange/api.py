@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from sqlmodel import Session, col, or_, select
 
@@ -24,15 +25,12 @@ from exchange.answers import (
     PublicTrade,
 )
 from exchange.errors import ProductNotFound, TermsInvalid
-from exchange.model import (
-    ProductKind,
-    ProductStatus,
-    Side,
-)
+from exchange.model import Leg, OrderOptions, ProductKind, ProductStatus, Side
 from exchange.orders_api import OrderRoutes, orders_scope
 from exchange.orders_openapi import openapi_paths, openapi_schemas
 from exchange.service import LEVELS_MAX, ExchangeService
 from exchange.tables import CapacityRow, MarketRow, MoneyRow, OrderRow, ProductRow, TradeRow
+from kernel.clock import to_text
 from kernel.edge import (
     CURSOR_SCHEMA,
     PAGE_DEFAULT,
@@ -43,7 +41,7 @@ from kernel.errors import NotFound
 from kernel.http import KEY_PATTERN, ASGIApp, ASGIScope, Call, Receive, Send
 from kernel.ids import number_of
 from kernel.openapi import problems
-from kernel.quantity import divide_half_even
+from kernel.quantity import divide_half_even, format_price
 from kernel.service import caller, fetch_page, reading
 from kernel.tables import IdempotencyRow
 
@@ -60,13 +58,16 @@ IdempotencyKey = Annotated[
 ]
 Caller = Annotated[Call, Depends(caller)]
 
-_OPEN = ("new", "partially_filled")
+_OPEN = ("new", "partially_filled", "suspended")
+_CLOSED = ("closed", "expired")
 
 
 def _product(row: ProductRow) -> ProductAnswer:
     return ProductAnswer.model_validate({
         **row.model_dump(), "product_id": row.id, "nominal_mass": row.nominal_mass_g,
         "maximum_mass": row.maximum_mass_g, "price_tick": row.price_tick_fen, "price_max": row.price_max_fen,
+        "reference_price": row.reference_price_fen or None, "phase_until": row.phase_until or None,
+        "status": "closed" if row.phase in _CLOSED else "open",
     })  # fmt: skip
 
 
@@ -76,13 +77,20 @@ def _public_trade(row: TradeRow) -> PublicTrade:
         product_id=row.product_id,
         price=row.price_fen_per_kg,
         loads=row.loads,
-        taker_side=_side(row.taker_side),
+        taker_side=_taker_side(row),
+        leg=_leg(row.leg),
         at=row.traded_at,
     )
 
 
-def _side(text: str) -> Side:
-    return "buy" if text == "buy" else "sell"
+def _taker_side(row: TradeRow) -> Side | None:
+    if not row.taker_order_id:
+        return None
+    return "sell" if row.taker_order_id == row.sell_order_id else "buy"
+
+
+def _leg(text: str) -> Leg:
+    return "hydrogen" if text == "hydrogen" else "haulage" if text == "haulage" else ""
 
 
 def _own_side(row: TradeRow, participant_id: str) -> tuple[Side | None, str | None]:
@@ -105,11 +113,24 @@ def _own_trade(row: TradeRow, participant_id: str) -> OwnTrade:
 
 
 def _order(row: OrderRow) -> OrderView:
-    average = divide_half_even(row.executed_price_sum_fen_per_kg, row.executed_loads) if row.executed_loads else None
+    average = divide_half_even(row.price_sum_fen_per_kg, row.executed_loads) if row.executed_loads else None
     return OrderView.model_validate({
         **row.model_dump(), "order_id": f"O{row.id}", "price": row.price_fen_per_kg, "average_price": average,
-        "open_loads": row.loads - row.executed_loads if row.status in _OPEN else 0,
+        "open_loads": row.loads - row.executed_loads if row.status in _OPEN else 0, "options": _options(row),
     })  # fmt: skip
+
+
+def _options(row: OrderRow) -> dict[str, str | int | bool]:
+    """Options as the order's body named them."""
+    if not row.options:
+        return {}
+    shown = msgspec.to_builtins(msgspec.json.decode(row.options, type=OrderOptions))
+    for inside, outside in (("stop_price_fen_per_kg", "stop_price"), ("clip_price_change_fen", "clip_price_change")):
+        if inside in shown:
+            shown[outside] = format_price(shown.pop(inside))
+    if "expires_at" in shown:
+        shown["expires_at"] = to_text(shown["expires_at"])
+    return {name: value for name, value in shown.items() if name != "order_type"}
 
 
 def _capacity(row: CapacityRow) -> CapacityAnswer:
@@ -149,7 +170,10 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         """Whether the market is open. Scope: read."""
         call.require("read")
         row = session.get(MarketRow, "market")
-        return MarketAnswer(is_open=bool(row and row.is_open), day=row.day if row else "", now=service.clock.now_us())
+        return MarketAnswer(
+            is_open=bool(row and row.is_open), halted=bool(row and row.halted), day=row.day if row else "",
+            now=service.clock.now_us(),
+        )  # fmt: skip
 
     @routes.post(
         "/v1/products",
@@ -163,15 +187,15 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         command = commands.ListProduct(
             body.product_id, body.kind, body.hub, body.destination_hub, body.container_class, body.grade,
             body.nominal_mass, body.maximum_mass,
-            body.window_start, body.window_end, body.price_tick, body.price_max, body.loads_max,
+            body.window_start, body.window_end, body.price_tick, body.price_max, body.loads_max, body.collar_bps,
+            body.volatility_bps, body.protection_bps, body.auction_s, body.reference_price or 0, body.phase,
         )  # fmt: skip
         try:
-            outcome = await service.execute(call, command, "POST /v1/products")
+            await service.execute(call, command, "POST /v1/products")
         except TermsInvalid as error:
             field = str(error.field).removesuffix("_g").removesuffix("_fen")  # as the caller wrote it
             raise TermsInvalid(field=field, term=field) from error
-        status = "open" if outcome.events else await service.product_status(body.product_id)
-        return ProductAnswer(**{**body.model_dump(), "status": status})
+        return await listed(service, body)
 
     @routes.get("/v1/products", responses=problems(401, 403, 422, 429), operation_id="listProducts")
     def products(
@@ -182,9 +206,12 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         """Products by their id. Scope: read."""
         call.require("read")
         query = select(ProductRow)
-        for column, wanted in ((ProductRow.kind, kind), (ProductRow.hub, hub), (ProductRow.status, status)):
+        for column, wanted in ((ProductRow.kind, kind), (ProductRow.hub, hub)):
             if wanted is not None:
                 query = query.where(column == wanted)
+        if status is not None:
+            closed = col(ProductRow.phase).in_(_CLOSED)
+            query = query.where(closed if status == "closed" else ~closed)
         return fetch_page(
             session, query, col(ProductRow.id), cursor, limit, _product, numeric=False, newest_first=False
         )
@@ -323,6 +350,15 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         )
 
     return routes
+
+
+async def listed(service: ExchangeService, body: NewProduct) -> ProductAnswer:
+    """A product that was just listed, or was before, as it stands."""
+    product = await service.product(body.product_id)
+    return ProductAnswer.model_validate({
+        **body.model_dump(), "reference_price": product.reference_price_fen or None, "phase": product.phase,
+        "phase_until": product.phase_until or None, "status": product.status,
+    })  # fmt: skip
 
 
 def _by_client_id(session: Session, participant_id: str, client_order_id: str) -> list[int]:

@@ -1,35 +1,37 @@
-"""One product's order book: price-time priority, from an order's placing to its end.
+"""One product's order book: price-time priority, and the orders that wait beside it.
 
-    place     the order joins the end of its price level's queue
-    fills     what an incoming order meets: best price first, oldest order first, at the resting order's price
-    execute   loads of an order trade; one that is filled leaves the book
-    amend     fewer loads keep the place in the queue, more loads or another price lose it
-    remove    the order leaves the book from wherever it stands
+A side of the book is a ladder: a dict from price to level, and the sorted prices to find the best. A level's queue is in
+order of time; an order that left from its middle stays there as a dead slot until it reaches the front or the dead
+outnumber the living, so a cancel costs the same wherever the order stands. An order that loses its place becomes a
+new object, so that no dead slot ever comes to life again.
 
-A side of the book is a ladder: a dict from price to level, and the sorted prices to find the best. A queue shows its
-oldest order and forgets any of its orders in constant time, so a cancel costs the same wherever the order stands.
+Beside the ladders wait orders that nobody can trade with yet: stops that were not elected, all-or-none orders that the
+other side cannot fill, pre-arranged orders whose counterparty did not answer. Hibernating orders are in no book at all.
+
 The book decides nothing: whether an order may trade, and what its trades are called, is the machine's business.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
-from exchange.model import CapacityLimit, Order, Product, Side, commodity_of
+from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
 from kernel.quantity import GRAMS_PER_KG
 
+Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, buyer, seller, price, loads
 
-class Level(msgspec.Struct):
-    """The open orders at one price, oldest first, and their open loads together."""
+
+class Level(msgspec.Struct, gc=False, eq=False):
+    """The orders at one price, oldest first. ``loads`` is what they show; ``orders`` counts the living."""
 
     price: int
     loads: int
-    # Not a dict: after many removals at its front a dict walks over the holes to find its first entry.
-    queue: OrderedDict[int, Order]
+    orders: int
+    queue: deque[Order]
 
 
 class Ladder:
@@ -50,98 +52,181 @@ class Ladder:
         """The highest bid or the lowest ask; None on an empty side."""
         return self.keys[-1] * self.sign if self.keys else None
 
+    def head(self) -> Order:
+        """The order that trades next. The side is not empty."""
+        queue = self.levels[self.keys[-1] * self.sign].queue
+        while not queue[0].resting:
+            queue.popleft()
+        return queue[0]
+
+    def place(self, order: Order) -> None:
+        """Puts an order at the end of its price's queue."""
+        price = order.price_fen_per_kg
+        level = self.levels.get(price)
+        if level is None:
+            self.levels[price] = Level(price, order.shown_loads, 1, deque((order,)))
+            insort(self.keys, price * self.sign)
+        else:
+            level.queue.append(order)
+            level.loads += order.shown_loads
+            level.orders += 1
+        order.resting = True
+
+    def remove(self, order: Order) -> None:
+        """Takes an order out from wherever it stands."""
+        order.resting = False
+        level = self.levels[order.price_fen_per_kg]
+        level.loads -= order.shown_loads
+        level.orders -= 1
+        if not level.orders:
+            self.close(level)
+        elif len(level.queue) > 2 * level.orders + 16:
+            level.queue = deque(one for one in level.queue if one.resting)
+
+    def close(self, level: Level) -> None:
+        """Forgets a level that shows nothing any more."""
+        assert level.loads == 0, f"an empty level at {level.price} shows {level.loads} loads"
+        del self.levels[level.price]
+        key = level.price * self.sign
+        if self.keys[-1] == key:
+            self.keys.pop()
+        else:
+            del self.keys[bisect_left(self.keys, key)]
+
+    def orders(self) -> Iterator[Order]:
+        """The orders in order of priority."""
+        for level in self.best_first():
+            for order in level.queue:
+                if order.resting:
+                    yield order
+
+
+class Route:
+    """Hydrogen at one hub, haulage from there, and hydrogen delivered where it leads, of the same load and window."""
+
+    __slots__ = ("delivered", "ex_works", "haulage", "id")
+
+    def __init__(self, ex_works: Book, haulage: Book, delivered: Book) -> None:
+        self.ex_works = ex_works
+        self.haulage = haulage
+        self.delivered = delivered
+        self.id = f"{ex_works.product.id}+{haulage.product.id}"
+
 
 class Book:
     """The open orders of one product."""
 
-    __slots__ = ("asks", "bids", "commodity", "mass_max_kg", "product", "sellers")
+    __slots__ = (
+        "agreements",
+        "aside",
+        "asks",
+        "bids",
+        "calm_high",
+        "calm_low",
+        "commodity",
+        "continuous",
+        "high",
+        "last_price",
+        "low",
+        "mass_kg",
+        "product",
+        "routes",
+        "sellers",
+        "stops",
+        "whole",
+    )  # fmt: skip
 
     def __init__(self, product: Product, sellers: dict[str, CapacityLimit]) -> None:
         self.product = product
         self.sellers = sellers  # the capacities of its window, shared by all products that draw on them
         self.commodity = commodity_of(product.kind)
-        self.mass_max_kg = product.maximum_mass_g // GRAMS_PER_KG
+        self.mass_kg = product.maximum_mass_g // GRAMS_PER_KG
         self.bids = Ladder(1)
         self.asks = Ladder(-1)
+        self.continuous = product.phase == "continuous"
+        self.last_price = 0  # of the last trade; 0: none yet
+        self.aside = 0  # orders that wait beside the ladders
+        # Elected first, and filled first, is what comes first: each key ends in the order's number.
+        self.stops: dict[Side, list[tuple[int, int]]] = {"buy": [], "sell": []}
+        self.whole: dict[Side, list[tuple[int, int]]] = {"buy": [], "sell": []}
+        self.agreements: dict[Agreement, Order] = {}
+        self.routes: list[Route] = []  # those that this product is a part of, by their id
+        self.refer_to(product.reference_price_fen)
 
-    def place(self, order: Order) -> None:
-        """Adds an order at the end of its price level."""
-        ladder = self.bids if order.side == "buy" else self.asks
-        price = order.price_fen_per_kg
-        level = ladder.levels.get(price)
-        if level is None:
-            level = ladder.levels[price] = Level(price, 0, OrderedDict())
-            insort(ladder.keys, price * ladder.sign)
-        level.queue[order.id] = order
-        level.loads += order.loads - order.executed_loads
+    def refer_to(self, reference_price_fen: int) -> None:
+        """Sets the bounds of limit prices and of calm trading around a reference price; 0: there is none."""
+        product = self.product
+        product.reference_price_fen = reference_price_fen
+        self.low, self.high = self._around(product.collar_bps, 1, product.price_max_fen)
+        self.calm_low, self.calm_high = self._around(product.volatility_bps, 0, NEVER)
 
-    def fills(self, side: Side, price: int, loads: int, participant_id: str) -> tuple[list[tuple[Order, int]], bool]:
-        """Which resting orders an incoming one would trade with and how many loads each; changes nothing.
+    def _around(self, bps: int, low: int, high: int) -> tuple[int, int]:
+        reference = self.product.reference_price_fen
+        if not bps or not reference:
+            return low, high
+        width = reference * bps // BASIS_POINTS
+        return max(low, reference - width), min(high, reference + width)
 
-        Stops before an order of the same participant, and then says True beside the fills.
-        """
-        fills: list[tuple[Order, int]] = []
-        ladder = self.asks if side == "buy" else self.bids
-        sign = ladder.sign
-        limit = price * sign
-        if not ladder.keys or ladder.keys[-1] < limit:
-            return fills, False
-        for key in reversed(ladder.keys):
-            if key < limit:
-                break
-            for resting in ladder.levels[key * sign].queue.values():
-                if resting.participant_id == participant_id:
-                    return fills, True
-                available = resting.loads - resting.executed_loads
-                if available >= loads:
-                    fills.append((resting, loads))
-                    return fills, False
-                fills.append((resting, available))
-                loads -= available
-        return fills, False
+    def keep(self, order: Order) -> None:
+        """Puts an open order where it belongs: into its ladder, or aside."""
+        options = order.terms.options
+        if options is not None:
+            if order.ended:
+                return
+            if options.stop_price_fen_per_kg and not order.elected:
+                insort(self.stops[order.terms.side], _stop_key(order))
+                self.aside += 1
+                return
+            if options.agreement:
+                self.agreements[agreement_of(order)] = order
+                self.aside += 1
+                return
+            if options.all_or_none:
+                insort(self.whole[order.terms.side], _whole_key(order))
+                self.aside += 1
+                return
+        (self.bids if order.terms.side == "buy" else self.asks).place(order)
 
-    def execute(self, order: Order, loads: int) -> None:
-        """Takes traded loads off an open order; with the last one it leaves the book."""
-        ladder = self.bids if order.side == "buy" else self.asks
-        level = ladder.levels[order.price_fen_per_kg]
-        level.loads -= loads
-        if order.executed_loads == order.loads:
-            self._leave(ladder, level, order.id)
-
-    def amend(self, order: Order, price: int, loads: int, keeps_priority: bool) -> None:
-        """Gives an open order its new terms, in its place or at the end of the new price's queue."""
-        if not keeps_priority:
-            self.remove(order)
-            order.price_fen_per_kg = price
-            order.loads = loads
-            self.place(order)
+    def drop(self, order: Order) -> None:
+        """Takes an open order out from where `keep` put it."""
+        if order.resting:
+            (self.bids if order.terms.side == "buy" else self.asks).remove(order)
             return
-        assert price == order.price_fen_per_kg and order.executed_loads < loads <= order.loads
-        ladder = self.bids if order.side == "buy" else self.asks
-        ladder.levels[price].loads -= order.loads - loads
-        order.loads = loads
+        options = order.terms.options
+        assert options is not None, f"order {order.id} is nowhere"
+        if order.ended:
+            return
+        self.aside -= 1
+        if options.stop_price_fen_per_kg and not order.elected:
+            _take_out(self.stops[order.terms.side], _stop_key(order))
+        elif options.agreement:
+            del self.agreements[agreement_of(order)]
+        else:
+            _take_out(self.whole[order.terms.side], _whole_key(order))
 
-    def remove(self, order: Order) -> None:
-        """Takes an open order out of the book."""
-        ladder = self.bids if order.side == "buy" else self.asks
-        level = ladder.levels[order.price_fen_per_kg]
-        level.loads -= order.loads - order.executed_loads
-        self._leave(ladder, level, order.id)
 
-    def orders(self) -> Iterator[Order]:
-        """The open orders: bids, then asks, in priority order."""
-        for ladder in (self.bids, self.asks):
-            for level in ladder.best_first():
-                yield from level.queue.values()
+def agreement_of(order: Order) -> Agreement:
+    """What both sides of a pre-arranged trade must say alike."""
+    options = order.terms.options
+    assert options is not None
+    buyer, seller = order.participant_id, options.counterparty_id
+    if order.terms.side == "sell":
+        buyer, seller = seller, buyer
+    return order.terms.side, options.agreement, buyer, seller, order.price_fen_per_kg, order.open_loads
 
-    def _leave(self, ladder: Ladder, level: Level, order_id: int) -> None:
-        """Forgets an order, and its level with the last one."""
-        del level.queue[order_id]
-        if not level.queue:
-            assert level.loads == 0, f"an empty level at {level.price} shows {level.loads} loads"
-            del ladder.levels[level.price]
-            key = level.price * ladder.sign
-            if ladder.keys[-1] == key:
-                ladder.keys.pop()
-            else:
-                del ladder.keys[bisect_left(ladder.keys, key)]
+
+def _stop_key(order: Order) -> tuple[int, int]:
+    options = order.terms.options
+    assert options is not None
+    # A rising price reaches the lowest stop of the buyers first, a falling one the highest of the sellers.
+    return options.stop_price_fen_per_kg * (1 if order.terms.side == "buy" else -1), order.id
+
+
+def _whole_key(order: Order) -> tuple[int, int]:
+    return order.price_fen_per_kg * (-1 if order.terms.side == "buy" else 1), order.id
+
+
+def _take_out(keys: list[tuple[int, int]], key: tuple[int, int]) -> None:
+    at = bisect_left(keys, key)
+    assert keys[at] == key, f"no order waits at {key}"
+    del keys[at]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from exchange.model import CapacityLimit, MoneyLimit, Order, Trade
+from exchange.events import Traded
+from exchange.model import CapacityLimit, MoneyLimit, Order
 from kernel.machine import Changes
+
+Printed = tuple[Traded, int]  # a trade and when it was made
 
 
 class ExchangeChanges(Changes):
@@ -21,7 +24,7 @@ class ExchangeChanges(Changes):
     def clear(self) -> None:
         """Forgets what was changed, after its rows were written; what was handed out before stays as it is."""
         self.orders: dict[int, Order] = {}
-        self.trades: dict[int, Trade] = {}
+        self.trades: dict[int, Printed] = {}
         self.money: dict[str, MoneyLimit] = {}
         self.capacity: dict[str, CapacityLimit] = {}
         self.tables = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from exchange.model import Commodity, ProductKind, Side, TimeInForce
+from exchange.model import CancelReason, Commodity, OrderTerms, Phase, ProductKind, SelfTradeMode, Side
 from kernel.messages import Command
+
+# --- products and the market
 
 
 class ListProduct(Command, frozen=True, gc=False):
-    """Opens trading in a product. The same terms again change nothing; other terms are refused."""
+    """Lists a product. The same terms again change nothing; other terms are refused."""
 
     product_id: str
     kind: ProductKind
@@ -22,6 +24,21 @@ class ListProduct(Command, frozen=True, gc=False):
     price_tick_fen: int
     price_max_fen: int
     loads_max: int
+    collar_bps: int = 0
+    volatility_bps: int = 0
+    protection_bps: int = 500
+    auction_s: int = 300
+    reference_price_fen: int = 0
+    phase: Phase = "continuous"
+
+
+class ChangePhase(Command, frozen=True, gc=False):
+    """Moves a product to another phase. An auction that ends is matched first, if what follows takes trades."""
+
+    product_id: str
+    phase: Phase
+    reason: str = "operator"
+    until: int = 0  # when an alarm makes it continuous again; 0: never
 
 
 class CloseProduct(Command, frozen=True, gc=False):
@@ -37,9 +54,36 @@ class OpenMarket(Command, frozen=True, gc=False):
 
 
 class CloseMarket(Command, frozen=True, gc=False):
-    """Takes no orders any more and expires the day orders."""
+    """Takes no orders any more; orders of the session expire, and at the day's end those of the day."""
 
     day: str
+    ends_day: bool = True
+
+
+class HaltMarket(Command, frozen=True, gc=False):
+    """Pulls the kill switch of the whole market: nothing but cancels passes until it is resumed."""
+
+    reason: str
+
+
+class ResumeMarket(Command, frozen=True, gc=False):
+    """Releases the kill switch of the whole market."""
+
+
+class RingAlarms(Command, frozen=True, gc=False):
+    """Does what falls due by now: orders good till a time, dead-man switches, phases that end."""
+
+
+class RequestQuote(Command, frozen=True, gc=False):
+    """Asks the market for quotes, without saying who asks."""
+
+    participant_id: str
+    product_id: str
+    side: Side | None  # what the asker would do; None keeps it open
+    loads: int
+
+
+# --- traders and limits
 
 
 class AdmitTrader(Command, frozen=True, gc=False):
@@ -59,6 +103,41 @@ class ReinstateTrader(Command, frozen=True, gc=False):
     """Lets a suspended participant trade again."""
 
     participant_id: str
+
+
+class KillTrader(Command, frozen=True, gc=False):
+    """Pulls a participant's kill switch: cancels its open orders and refuses new ones until it is released."""
+
+    participant_id: str
+
+
+class ReleaseTrader(Command, frozen=True, gc=False):
+    """Releases a participant's kill switch."""
+
+    participant_id: str
+
+
+class SetSelfTradeMode(Command, frozen=True, gc=False):
+    """Chooses what happens when orders of the participant meet one another, whichever keys sent them."""
+
+    participant_id: str
+    mode: SelfTradeMode
+
+
+class SetOrderRates(Command, frozen=True, gc=False):
+    """Sets how many orders and amendments a participant may send."""
+
+    participant_id: str
+    per_10s_max: int
+    per_hour_max: int
+    per_day_max: int
+
+
+class SetDeadMan(Command, frozen=True, gc=False):
+    """Sets or renews a switch that cancels the participant's orders after ``timeout_s``; 0 switches it off."""
+
+    participant_id: str
+    timeout_s: int
 
 
 class SetCapacity(Command, frozen=True, gc=False):
@@ -87,7 +166,7 @@ class ReduceMoney(Command, frozen=True, gc=False):
 
 
 class ReleaseCommitment(Command, frozen=True, gc=False):
-    """Ends the hold of a traded load: ``spent_fen`` of it was paid, the rest is free again."""
+    """Ends the hold of a settled load: ``spent_fen`` of it left the participant's money."""
 
     participant_id: str
     trade_id: int
@@ -96,47 +175,93 @@ class ReleaseCommitment(Command, frozen=True, gc=False):
     spent_fen: int
 
 
+# --- orders
+
+
 class PlaceOrder(Command, frozen=True, gc=False):
-    """Asks for a limit order: good till cancelled, for the day, or immediate or cancel."""
+    """Places an order; ``key_id`` is the API key that sent it."""
 
     participant_id: str
-    client_order_id: str
-    product_id: str
-    side: Side
-    price_fen_per_kg: int
-    loads: int
-    time_in_force: TimeInForce = "gtc"
+    key_id: str
+    terms: OrderTerms
+
+
+class PlaceBasket(Command, frozen=True, gc=False):
+    """Places orders that trade in full at once, all of them, or not at all."""
+
+    participant_id: str
+    key_id: str
+    terms: tuple[OrderTerms, ...]
 
 
 class CancelOrder(Command, frozen=True, gc=False):
-    """Takes away what is open of an order. Passes while the market is closed."""
+    """Cancels what is open of the participant's own order."""
 
     participant_id: str
     order_id: int
+
+
+class CancelOrders(Command, frozen=True, gc=False):
+    """Cancels all of a participant's open orders, or those of a product, a side or a key ("" for any)."""
+
+    participant_id: str
+    product_id: str = ""
+    side: Side | None = None
+    key_id: str = ""
+    reason: CancelReason = "mass_cancel"
+    on_disconnect_only: bool = False
 
 
 class AmendOrder(Command, frozen=True, gc=False):
-    """Gives an order a new price or a new total; None leaves it as it is."""
+    """Gives the participant's own order another price, another total of loads (executed ones included), or both."""
 
     participant_id: str
     order_id: int
-    price_fen_per_kg: int | None = None
-    loads: int | None = None  # in total, executed ones included
+    price_fen_per_kg: int | None
+    loads: int | None
+
+
+class HibernateOrder(Command, frozen=True, gc=False):
+    """Takes the participant's own order out of the market without ending it; its limit is free meanwhile."""
+
+    participant_id: str
+    order_id: int
+
+
+class ActivateOrder(Command, frozen=True, gc=False):
+    """Brings a hibernating order back, behind those that are there."""
+
+    participant_id: str
+    order_id: int
 
 
 COMMANDS: tuple[type[Command], ...] = (
     ListProduct,
+    ChangePhase,
     CloseProduct,
     OpenMarket,
     CloseMarket,
+    HaltMarket,
+    ResumeMarket,
+    RingAlarms,
+    RequestQuote,
     AdmitTrader,
     SuspendTrader,
     ReinstateTrader,
+    KillTrader,
+    ReleaseTrader,
+    SetSelfTradeMode,
+    SetOrderRates,
+    SetDeadMan,
     SetCapacity,
     GrantMoney,
     ReduceMoney,
     ReleaseCommitment,
     PlaceOrder,
+    PlaceBasket,
     CancelOrder,
+    CancelOrders,
     AmendOrder,
+    HibernateOrder,
+    ActivateOrder,
 )

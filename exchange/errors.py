@@ -6,7 +6,8 @@ NotFound
 └── OrderNotOpen             404  no open order of this participant has the number
 Conflict
 ├── ProductTermsFixed        409  the product is listed with other terms
-└── MarketDayConflict        409  another day is open, or the day lies behind
+├── MarketDayConflict        409  another day is open, or the day lies behind
+└── PhaseUnsuitable          409  the product's phase does not lead there
 Refusal
 ├── TermsInvalid             422  a product's terms contradict each other
 ├── AmountInvalid            422
@@ -23,7 +24,25 @@ Refusal
     ├── PriceOffTick         price_off_tick
     ├── LoadsOutOfRange      loads_out_of_range
     ├── MoneyLimitExceeded   money_limit_exceeded
-    └── CapacityExceeded     capacity_exceeded
+    ├── CapacityExceeded     capacity_exceeded
+    ├── TraderIsKilled         kill_switch
+    ├── OrderRateExceeded      order_rate_exceeded
+    ├── MarketIsHalted         market_halted
+    ├── ProductIsPending       product_pending
+    ├── ProductIsHalted        product_halted
+    ├── ProductIsFrozen        product_frozen
+    ├── NotInAuction           not_in_auction
+    ├── PriceOutsideCollar     price_outside_collar
+    ├── OptionsConflict        options_conflict
+    ├── ExpiryInvalid          expiry_invalid
+    ├── StopPriceInvalid       stop_price_invalid
+    ├── BookIsFull             book_full
+    ├── CounterpartyUnsuitable counterparty_unsuitable
+    ├── AgreementTaken         agreement_taken
+    ├── NoLiquidity            no_liquidity
+    ├── WouldTrade             post_only_would_trade
+    ├── BasketUnfilled         basket_unfilled
+    └── NotAmendable           not_amendable
 """
 
 from __future__ import annotations
@@ -70,6 +89,14 @@ class MarketDayConflict(Conflict):
     code = "market_day_conflict"
     en = "The market stands at {day} and cannot take {requested}."
     zh = "市场当前交易日为 {day}，不能处理 {requested}。"
+
+
+class PhaseUnsuitable(Conflict):
+    """The product's phase does not lead to the one that is asked for."""
+
+    code = "phase_unsuitable"
+    en = "The product is in the phase {phase}, which does not lead to {requested}."
+    zh = "产品当前处于 {phase} 阶段，不能转入 {requested}。"
 
 
 class TermsInvalid(Refusal):
@@ -200,6 +227,150 @@ class CapacityExceeded(OrderRefused):
     zh = "该时段可用产能比订单少 {shortfall} 车。"
 
 
+class TraderIsKilled(OrderRefused):
+    """The participant's kill switch is pulled."""
+
+    code = "kill_switch"
+    en = "Your company's kill switch is pulled; only cancels are taken until it is released."
+    zh = "贵公司的紧急停止开关已启动，解除前仅受理撤单。"
+
+
+class OrderRateExceeded(OrderRefused):
+    """More orders and amendments than the participant may send in 10 s, an hour or a day."""
+
+    code = "order_rate_exceeded"
+    en = "Your company has sent as many orders and amendments as it may for now."
+    zh = "贵公司当前时段内的订单与改单数量已达上限。"
+
+
+class MarketIsHalted(OrderRefused):
+    """The market's kill switch is pulled."""
+
+    code = "market_halted"
+    en = "The market is halted; only cancels are taken."
+    zh = "市场已暂停，仅受理撤单。"
+
+
+class ProductIsPending(OrderRefused):
+    """The product is listed and takes no orders yet."""
+
+    code = "product_pending"
+    en = "This product does not take orders yet."
+    zh = "该产品尚未开始受理订单。"
+
+
+class ProductIsHalted(OrderRefused):
+    """The product is halted; cancels pass."""
+
+    code = "product_halted"
+    en = "This product is halted; only cancels are taken."
+    zh = "该产品已暂停交易，仅受理撤单。"
+
+
+class ProductIsFrozen(OrderRefused):
+    """The product is frozen; cancels do not pass either."""
+
+    code = "product_frozen"
+    en = "This product is frozen; nothing is taken, not even cancels."
+    zh = "该产品已冻结，不受理任何请求，包括撤单。"
+
+
+class NotInAuction(OrderRefused):
+    """An auction takes only what can wait for its end."""
+
+    code = "not_in_auction"
+    en = "An auction does not take this: leave it out until the auction is over."
+    zh = "集合竞价期间不受理此项，请待竞价结束后再使用。"
+
+
+class PriceOutsideCollar(OrderRefused):
+    """The price is too far from the reference price."""
+
+    code = "price_outside_collar"
+    en = "The price is further from the product's reference price than its collar allows."
+    zh = "价格偏离该产品参考价超出允许范围。"
+
+
+class OptionsConflict(OrderRefused):
+    """Options that do not go together, or not with this kind of order."""
+
+    code = "options_conflict"
+    en = "This does not go together with the order's other terms."
+    zh = "此项与订单的其他条款相冲突。"
+
+
+class ExpiryInvalid(OrderRefused):
+    """A time of expiry that lies behind, or beyond the year 2200."""
+
+    code = "expiry_invalid"
+    en = "The order's last moment must lie ahead."
+    zh = "订单的有效期截止时刻须在将来。"
+
+
+class StopPriceInvalid(OrderRefused):
+    """A stop price outside the product's prices or off its tick."""
+
+    code = "stop_price_invalid"
+    en = "The stop price must be above zero, not over the product's highest price, and a multiple of its price tick."
+    zh = "触发价须大于零、不高于该产品的最高价，且为最小变动价位的整数倍。"
+
+
+class BookIsFull(OrderRefused):
+    """As many orders wait beside the book as it keeps."""
+
+    code = "book_full"
+    en = "As many stops, all-or-none and pre-arranged orders wait in this product as it keeps."
+    zh = "该产品等待触发的订单数量已达上限。"
+
+
+class CounterpartyUnsuitable(OrderRefused):
+    """The counterparty of a pre-arranged trade cannot trade, or is the participant itself."""
+
+    code = "counterparty_unsuitable"
+    en = "The counterparty cannot trade, or is your own company."
+    zh = "对手方不能交易，或为贵公司自身。"
+
+
+class AgreementTaken(OrderRefused):
+    """The same side of the same pre-arranged trade is entered already."""
+
+    code = "agreement_taken"
+    en = "Your side of this agreement is entered already."
+    zh = "贵方在该协议中的一侧已录入。"
+
+
+class NoLiquidity(OrderRefused):
+    """A market order finds nobody on the other side."""
+
+    code = "no_liquidity"
+    en = "There is nobody on the other side whom a market order could trade with."
+    zh = "对手方没有可供市价订单成交的订单。"
+
+
+class WouldTrade(OrderRefused):
+    """A post-only order would trade on entry."""
+
+    code = "post_only_would_trade"
+    en = "The order is post-only and would trade at this price."
+    zh = "该订单为仅挂单，但此价格会立即成交。"
+
+
+class BasketUnfilled(OrderRefused):
+    """A basket's orders cannot all be filled at once."""
+
+    code = "basket_unfilled"
+    en = "Not all orders of the basket can be filled at once, so none was."
+    zh = "组合中的订单无法同时全部成交，故全部未成交。"
+
+
+class NotAmendable(OrderRefused):
+    """The order is of a kind that cannot be changed so."""
+
+    code = "not_amendable"
+    en = "An order of this kind cannot be changed so: cancel it and place another."
+    zh = "此类订单不能这样更改：请撤单后重新下单。"
+
+
 #: The rules for orders by the code that an OrderRejected event carries as its reason.
 ORDER_REFUSALS: dict[str, type[OrderRefused]] = {
     refusal.code: refusal
@@ -215,6 +386,24 @@ ORDER_REFUSALS: dict[str, type[OrderRefused]] = {
         LoadsOutOfRange,
         MoneyLimitExceeded,
         CapacityExceeded,
+        TraderIsKilled,
+        OrderRateExceeded,
+        MarketIsHalted,
+        ProductIsPending,
+        ProductIsHalted,
+        ProductIsFrozen,
+        NotInAuction,
+        PriceOutsideCollar,
+        OptionsConflict,
+        ExpiryInvalid,
+        StopPriceInvalid,
+        BookIsFull,
+        CounterpartyUnsuitable,
+        AgreementTaken,
+        NoLiquidity,
+        WouldTrade,
+        BasketUnfilled,
+        NotAmendable,
     )
 }
 

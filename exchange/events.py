@@ -6,12 +6,12 @@ traded load holds of the buyer's money is the trade's price times the product's 
 
 from __future__ import annotations
 
-from exchange.model import CancelReason, Commodity, ProductKind, Side, TimeInForce
+from exchange.model import CancelReason, Commodity, Leg, OrderTerms, Phase, ProductKind, SelfTradeMode, Side
 from kernel.messages import Event
 
 
 class ProductListed(Event, frozen=True, gc=False):
-    """A product can be traded from now on."""
+    """A product is listed in its first phase."""
 
     product_id: str
     kind: ProductKind
@@ -26,6 +26,33 @@ class ProductListed(Event, frozen=True, gc=False):
     price_tick_fen: int
     price_max_fen: int
     loads_max: int
+    collar_bps: int = 0
+    volatility_bps: int = 0
+    protection_bps: int = 0
+    auction_s: int = 0
+    reference_price_fen: int = 0
+    phase: Phase = "continuous"
+
+
+class PhaseChanged(Event, frozen=True, gc=False):
+    """A product's book is in another phase; at ``until`` an alarm makes it continuous, unless that is 0."""
+
+    product_id: str
+    phase: Phase
+    reason: str
+    until: int
+
+
+class Uncrossed(Event, frozen=True, gc=False):
+    """An auction ended at one price, which is the new reference price; its trades follow.
+
+    ``surplus_loads`` could not trade at that price, of buyers where it is positive and of sellers where negative.
+    """
+
+    product_id: str
+    price_fen_per_kg: int
+    loads: int
+    surplus_loads: int
 
 
 class ProductClosed(Event, frozen=True, gc=False):
@@ -41,9 +68,29 @@ class MarketOpened(Event, frozen=True, gc=False):
 
 
 class MarketClosed(Event, frozen=True, gc=False):
-    """No orders are taken any more; day orders expired just before, the others rest over night."""
+    """No orders are taken any more; session or day orders expired just before, the others rest over night."""
 
     day: str
+    ends_day: bool = True
+
+
+class MarketHalted(Event, frozen=True, gc=False):
+    """The market's kill switch was pulled: only cancels pass."""
+
+    reason: str
+
+
+class MarketResumed(Event, frozen=True, gc=False):
+    """The market's kill switch was released."""
+
+
+class QuoteRequested(Event, frozen=True, gc=False):
+    """Somebody asks for quotes. ``participant_id`` is not published to the market."""
+
+    participant_id: str
+    product_id: str
+    side: Side | None
+    loads: int
 
 
 class TraderAdmitted(Event, frozen=True, gc=False):
@@ -63,6 +110,42 @@ class TraderReinstated(Event, frozen=True, gc=False):
     """The participant may trade again."""
 
     participant_id: str
+
+
+class TraderKilled(Event, frozen=True, gc=False):
+    """The participant's kill switch was pulled; its open orders were cancelled just before."""
+
+    participant_id: str
+
+
+class TraderReleased(Event, frozen=True, gc=False):
+    """The participant's kill switch was released."""
+
+    participant_id: str
+
+
+class SelfTradeModeSet(Event, frozen=True, gc=False):
+    """What happens when the participant's orders meet one another."""
+
+    participant_id: str
+    mode: SelfTradeMode
+
+
+class OrderRatesSet(Event, frozen=True, gc=False):
+    """How many orders and amendments the participant may send."""
+
+    participant_id: str
+    per_10s_max: int
+    per_hour_max: int
+    per_day_max: int
+
+
+class DeadManSet(Event, frozen=True, gc=False):
+    """The participant's orders end at ``fires_at`` unless the switch is renewed; 0: it is off."""
+
+    participant_id: str
+    timeout_s: int
+    fires_at: int
 
 
 class CapacitySet(Event, frozen=True, gc=False):
@@ -110,16 +193,16 @@ class CommitmentReleased(Event, frozen=True, gc=False):
 
 
 class OrderPlaced(Event, frozen=True, gc=False):
-    """The order was taken and its limit reserved; its trades follow."""
+    """The order was taken and its limit reserved, unless it hibernates; its trades follow.
+
+    ``price_fen_per_kg`` is the limit that holds: that of the terms, or the protection of an order without one.
+    """
 
     order_id: int
     participant_id: str
-    client_order_id: str
-    product_id: str
-    side: Side
+    key_id: str
     price_fen_per_kg: int
-    loads: int
-    time_in_force: TimeInForce
+    terms: OrderTerms
 
 
 class OrderRejected(Event, frozen=True, gc=False):
@@ -127,12 +210,8 @@ class OrderRejected(Event, frozen=True, gc=False):
 
     order_id: int
     participant_id: str
-    client_order_id: str
-    product_id: str
-    side: Side
-    price_fen_per_kg: int
-    loads: int
-    time_in_force: TimeInForce
+    key_id: str
+    terms: OrderTerms
     reason: str
     field: str
     shortfall: int  # fen of a buyer, loads of a seller, 0 where no limit was the reason
@@ -147,6 +226,32 @@ class OrderAmended(Event, frozen=True, gc=False):
     keeps_priority: bool
 
 
+class OrderReduced(Event, frozen=True, gc=False):
+    """The order was made smaller by ``loads`` in its place, where it met one of the same participant."""
+
+    order_id: int
+    loads: int
+    reason: CancelReason
+
+
+class OrderElected(Event, frozen=True, gc=False):
+    """A stop's price was reached: from now on it is an order like others; its trades follow."""
+
+    order_id: int
+
+
+class OrderHibernated(Event, frozen=True, gc=False):
+    """The order left the market without ending; its limit is free."""
+
+    order_id: int
+
+
+class OrderActivated(Event, frozen=True, gc=False):
+    """A hibernating order is back, behind the others, its limit reserved; its trades follow."""
+
+    order_id: int
+
+
 class OrderCancelled(Event, frozen=True, gc=False):
     """The order ended with ``loads`` open, which were taken away."""
 
@@ -156,7 +261,11 @@ class OrderCancelled(Event, frozen=True, gc=False):
 
 
 class Traded(Event, frozen=True, gc=False):
-    """Loads changed hands at the resting order's price."""
+    """Loads changed hands: at the resting order's price, or at one price for both (an auction's, an agreement's).
+
+    ``taker_order_id`` is the order that came last, 0 where none did. An implied match is two trades for one delivered
+    buy order: its ``haulage`` leg, and then its ``hydrogen`` leg.
+    """
 
     trade_id: int
     product_id: str
@@ -166,17 +275,28 @@ class Traded(Event, frozen=True, gc=False):
     seller_id: str
     buy_order_id: int
     sell_order_id: int
-    taker_side: Side
+    taker_order_id: int
+    leg: Leg = ""
 
 
 EVENTS: tuple[type[Event], ...] = (
     ProductListed,
+    PhaseChanged,
+    Uncrossed,
     ProductClosed,
     MarketOpened,
     MarketClosed,
+    MarketHalted,
+    MarketResumed,
+    QuoteRequested,
     TraderAdmitted,
     TraderSuspended,
     TraderReinstated,
+    TraderKilled,
+    TraderReleased,
+    SelfTradeModeSet,
+    OrderRatesSet,
+    DeadManSet,
     CapacitySet,
     MoneyGranted,
     MoneyReduced,
@@ -185,6 +305,10 @@ EVENTS: tuple[type[Event], ...] = (
     OrderPlaced,
     OrderRejected,
     OrderAmended,
+    OrderReduced,
+    OrderElected,
+    OrderHibernated,
+    OrderActivated,
     OrderCancelled,
     Traded,
 )

@@ -4,55 +4,77 @@ from __future__ import annotations
 
 from collections import Counter
 
-from exchange.book import Book, Ladder
+from exchange.book import Book, Ladder, agreement_of
+from exchange.matching import implied_before
 from exchange.model import Order
 from exchange.state import ExchangeState
 
 
 def check(state: ExchangeState) -> None:
     """Asserts that books, order index and limits agree, to the load and the fen."""
-    resting: dict[int, Order] = {}
     reserved_fen: Counter[str] = Counter()
     reserved_loads: Counter[str] = Counter()
+    resting = 0
     assert {product.id for product in state.products.values() if product.status == "open"} == state.books.keys()
     for book in state.books.values():
-        _check_book(book)
-        for order in book.orders():
-            resting[order.id] = order
-            open_loads = order.loads - order.executed_loads
-            if order.side == "buy":
-                reserved_fen[order.participant_id] += open_loads * order.price_fen_per_kg * book.mass_max_kg
-            else:
-                reserved_loads[book.sellers[order.participant_id].id] += open_loads
-    assert resting == state.orders, "the order index and the books differ"
+        resting += _check_book(state, book)
+    for order in state.orders.values():
+        _check_order(order)
+        book = state.books[order.terms.product_id]
+        if order.ended:
+            continue
+        if order.terms.side == "buy":
+            reserved_fen[order.participant_id] += order.open_loads * order.price_fen_per_kg * book.mass_kg
+        else:
+            reserved_loads[book.sellers[order.participant_id].id] += order.open_loads
+    assert resting == sum(order.resting for order in state.orders.values()), "the order index and the books differ"
     _check_limits(state, reserved_fen, reserved_loads)
 
 
-def _check_book(book: Book) -> None:
+def _check_order(order: Order) -> None:
+    options = order.terms.options
+    assert 0 < order.open_loads <= order.loads, f"order {order.id} has {order.open_loads} open loads"
+    assert order.ended in ("", "suspended"), f"order {order.id} is {order.ended}"
+    clip = options.display_loads if options is not None else 0
+    assert order.shown_loads <= (min(clip, order.open_loads) if clip else order.open_loads), f"order {order.id} shows"
+    assert order.shown_loads > 0 and (clip or order.shown_loads == order.open_loads)
+    assert order.terms.time_in_force not in ("ioc", "fok") or not order.resting, f"the order {order.id} rests"
+
+
+def _check_book(state: ExchangeState, book: Book) -> int:
     bid, ask = book.bids.best_price(), book.asks.best_price()
-    assert bid is None or ask is None or bid < ask, f"{book.product.id} is crossed at {bid} and {ask}"
-    for ladder in (book.bids, book.asks):
-        _check_ladder(ladder, book)
+    crossed = bid is not None and ask is not None and bid >= ask
+    assert not (crossed and book.continuous), f"{book.product.id} is crossed at {bid} and {ask}"
+    assert book.continuous == (book.product.phase == "continuous")
+    if state.market.is_open and not state.market.halted and book.continuous and book.routes and book.bids.keys:
+        if book.product.kind == "delivered":
+            assert implied_before(book, book.bids.head(), None) is None, f"a route of {book.product.id} is crossed"
+    waiting = [order_id for keys in (*book.stops.values(), *book.whole.values()) for _, order_id in keys]
+    waiting += [order.id for order in book.agreements.values()]
+    assert len(waiting) == len(set(waiting)) == book.aside
+    assert all(not state.orders[order_id].resting for order_id in waiting)
+    assert all(agreement_of(order) == key for key, order in book.agreements.items())
+    return sum(_check_ladder(state, ladder, book) for ladder in (book.bids, book.asks))
 
 
-def _check_ladder(ladder: Ladder, book: Book) -> None:
+def _check_ladder(state: ExchangeState, ladder: Ladder, book: Book) -> int:
     assert ladder.keys == sorted(price * ladder.sign for price in ladder.levels), "the ladder and the levels differ"
     for price, level in ladder.levels.items():
-        assert level.queue, f"an empty level at {price}"
-        assert level.loads == sum(order.loads - order.executed_loads for order in level.queue.values())
-        for order_id, order in level.queue.items():
-            assert order.id == order_id and order.price_fen_per_kg == price == level.price
-            assert order.product_id == book.product.id and (order.side == "buy") == (ladder is book.bids)
-            assert 0 <= order.executed_loads < order.loads
-            assert order.status == ("partially_filled" if order.executed_loads else "new")
-            assert order.time_in_force != "ioc", f"the IOC order {order_id} rests"
+        living = [order for order in level.queue if order.resting]
+        assert living and len(living) == level.orders, f"{level.orders} orders at {price}"
+        assert level.loads == sum(order.shown_loads for order in living)
+        for order in living:
+            assert state.orders[order.id] is order and order.price_fen_per_kg == price == level.price
+            assert order.terms.product_id == book.product.id
+            assert (order.terms.side == "buy") == (ladder is book.bids)
+    return sum(level.orders for level in ladder.levels.values())
 
 
 def _check_limits(state: ExchangeState, reserved_fen: Counter[str], reserved_loads: Counter[str]) -> None:
-    assert reserved_fen.keys() <= state.limits.money.keys()
-    for participant_id, money in state.limits.money.items():
+    for participant_id, account in state.accounts.items():
+        money = account.money
         assert money.reserved_fen == reserved_fen[participant_id], f"reserved money of {participant_id}"
         assert money.committed_fen >= 0 and money.free() >= 0, f"money of {participant_id}"
-    for capacity in state.limits.capacities():
+    for capacity in state.capacities():
         assert capacity.reserved_loads == reserved_loads[capacity.id], f"reserved loads of {capacity.id}"
         assert capacity.consumed_loads >= 0 and capacity.free() >= 0, f"loads of {capacity.id}"

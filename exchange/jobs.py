@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import col, select
 
-from exchange.commands import CloseMarket, CloseProduct, OpenMarket
+from exchange.commands import CloseMarket, CloseProduct, OpenMarket, RingAlarms
 from exchange.service import ExchangeService
 from exchange.tables import MarketRow, ProductRow
 from kernel.clock import to_datetime
@@ -35,14 +35,23 @@ async def close_products(service: ExchangeService) -> None:
     with service.store.reading() as session:
         due = session.exec(
             select(ProductRow.id)
-            .where(ProductRow.status == "open", col(ProductRow.window_start) <= service.clock.now_us())
+            .where(
+                col(ProductRow.phase).not_in(("closed", "expired")),
+                col(ProductRow.window_start) <= service.clock.now_us(),
+            )
             .order_by(ProductRow.id)
         ).all()
     for product_id in due:
         await service.sequencer.submit(CloseProduct(product_id), actor=ACTOR)
 
 
+async def ring_alarms(service: ExchangeService) -> None:
+    """Expires orders, fires dead-man switches and ends phases whose time is over."""
+    await service.sequencer.submit(RingAlarms(), actor=ACTOR)
+
+
 JOBS = (
     Job("exchange.hours", {"hour": f"{OPENS_HOUR},{CLOSES_HOUR}", "minute": 0}, keep_market_hours),
     Job("exchange.products", {"minute": "*/10"}, close_products),
+    Job("exchange.alarms", {"second": "*"}, ring_alarms, simulated={"minute": "*"}),
 )

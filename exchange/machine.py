@@ -13,22 +13,28 @@ from collections.abc import Callable
 from typing import Any
 
 from exchange import commands as c
-from exchange import invariants, market, orders, snapshot
+from exchange import invariants, market, orders, phases, snapshot
+from exchange.events import MarketOpened, MarketResumed, OrderCancelled
 from exchange.state import EFFECTS, ExchangeState
 from kernel.machine import Changes
 from kernel.messages import Command, Event
 
 Handler = Callable[[ExchangeState, Any, int, int], list[Event]]
-Decision = Callable[[ExchangeState, Any], list[Event]]
 
 
-def _decided(decide: Decision) -> Handler:
+#: After these, orders that wait may find what they wait for.
+WAKING = (OrderCancelled, MarketOpened, MarketResumed)
+
+
+def _decided(decide: Callable[..., list[Event]], timed: bool = False) -> Handler:
     """Decides a command as a whole, then takes the effect of its events."""
 
     def handle(state: ExchangeState, command: Command, at: int, seq: int) -> list[Event]:
-        events = decide(state, command)
+        events = decide(state, command, at) if timed else decide(state, command)
         for position, event in enumerate(events, seq):
             EFFECTS[type(event)](state, event, at, position)
+        if any(isinstance(event, WAKING) for event in events):
+            orders.settle_all(state, at, seq, events)
         return events
 
     return handle
@@ -36,19 +42,33 @@ def _decided(decide: Decision) -> Handler:
 
 HANDLERS: dict[type[Command], Handler] = {
     c.ListProduct: _decided(market.list_product),
+    c.ChangePhase: phases.change_phase,
     c.CloseProduct: _decided(market.close_product),
     c.OpenMarket: _decided(market.open_market),
     c.CloseMarket: _decided(market.close_market),
+    c.HaltMarket: _decided(market.halt_market),
+    c.ResumeMarket: _decided(market.resume_market),
+    c.RingAlarms: phases.ring_alarms,
+    c.RequestQuote: _decided(market.request_quote),
     c.AdmitTrader: _decided(market.admit_trader),
     c.SuspendTrader: _decided(market.suspend_trader),
     c.ReinstateTrader: _decided(market.reinstate_trader),
+    c.KillTrader: _decided(market.kill_trader),
+    c.ReleaseTrader: _decided(market.release_trader),
+    c.SetSelfTradeMode: _decided(market.set_self_trade_mode),
+    c.SetOrderRates: _decided(market.set_order_rates),
+    c.SetDeadMan: _decided(market.set_dead_man, timed=True),
     c.SetCapacity: _decided(market.set_capacity),
     c.GrantMoney: _decided(market.grant_money),
     c.ReduceMoney: _decided(market.reduce_money),
     c.ReleaseCommitment: _decided(market.release_commitment),
     c.PlaceOrder: orders.place_order,
+    c.PlaceBasket: orders.place_basket,
     c.CancelOrder: orders.cancel_order,
+    c.CancelOrders: orders.cancel_orders,
     c.AmendOrder: orders.amend_order,
+    c.HibernateOrder: orders.hibernate_order,
+    c.ActivateOrder: orders.activate_order,
 }
 
 

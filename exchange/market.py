@@ -9,26 +9,38 @@ from exchange.errors import (
     AmountInvalid,
     CapacityBelowUse,
     CommitmentExceeded,
+    LoadsOutOfRange,
     MarketDayConflict,
+    ProductIsClosed,
     ProductNotFound,
     ProductTermsFixed,
+    ProductUnknown,
     RoleUnsuitable,
     TermsInvalid,
     TraderNotFound,
+    order_refusal,
 )
 from exchange.events import (
     CapacitySet,
     CommitmentReleased,
+    DeadManSet,
     MarketClosed,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MoneyGranted,
     MoneyReduced,
     MoneyReductionRefused,
     OrderCancelled,
+    OrderRatesSet,
     ProductClosed,
     ProductListed,
+    QuoteRequested,
+    SelfTradeModeSet,
     TraderAdmitted,
+    TraderKilled,
     TraderReinstated,
+    TraderReleased,
     TraderSuspended,
 )
 from exchange.model import (
@@ -39,10 +51,18 @@ from exchange.model import (
     CancelReason,
     Order,
     Product,
+    Trader,
 )
 from exchange.state import ExchangeState
 from kernel.messages import Event
-from kernel.quantity import GRAMS_PER_KG, format_money
+from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money
+
+#: A collar of 100 % and more is none.
+BPS_MAX = 9_999
+AUCTION_S_MAX = 86_400
+#: Above any rate that a participant could reach.
+RATE_MAX = 10**9
+DEAD_MAN_S_MAX = 86_400
 
 
 def list_product(state: ExchangeState, command: c.ListProduct) -> list[Event]:
@@ -57,7 +77,9 @@ def list_product(state: ExchangeState, command: c.ListProduct) -> list[Event]:
         ProductListed(
             command.product_id, command.kind, command.hub, command.destination_hub, command.container_class,
             command.grade, command.nominal_mass_g, command.maximum_mass_g, command.window_start, command.window_end,
-            command.price_tick_fen, command.price_max_fen, command.loads_max,
+            command.price_tick_fen, command.price_max_fen, command.loads_max, command.collar_bps,
+            command.volatility_bps, command.protection_bps, command.auction_s, command.reference_price_fen,
+            command.phase,
         )
     ]  # fmt: skip
 
@@ -65,7 +87,8 @@ def list_product(state: ExchangeState, command: c.ListProduct) -> list[Event]:
 def _terms(of: Product | c.ListProduct) -> tuple[object, ...]:
     return (
         of.kind, of.hub, of.destination_hub, of.container_class, of.grade, of.nominal_mass_g, of.maximum_mass_g,
-        of.window_start, of.window_end, of.price_tick_fen, of.price_max_fen, of.loads_max,
+        of.window_start, of.window_end, of.price_tick_fen, of.price_max_fen, of.loads_max, of.collar_bps,
+        of.volatility_bps, of.protection_bps, of.auction_s,
     )  # fmt: skip
 
 
@@ -80,6 +103,12 @@ def _check_terms(command: c.ListProduct) -> None:
         "price_tick_fen": 0 < command.price_tick_fen <= command.price_max_fen,
         "price_max_fen": command.price_max_fen <= PRICE_FEN_PER_KG_MAX,
         "loads_max": 0 < command.loads_max <= LOADS_MAX,
+        "collar_bps": 0 <= command.collar_bps <= BPS_MAX,
+        "volatility_bps": 0 <= command.volatility_bps <= BPS_MAX,
+        "protection_bps": 0 <= command.protection_bps <= BPS_MAX,
+        "auction_s": 0 < command.auction_s <= AUCTION_S_MAX,
+        "reference_price_fen": 0 <= command.reference_price_fen <= command.price_max_fen,
+        "phase": command.phase in ("pending", "auction", "continuous", "halted"),
     }
     for term, valid in holds.items():
         if not valid:
@@ -90,10 +119,10 @@ def close_product(state: ExchangeState, command: c.CloseProduct) -> list[Event]:
     """Raises ProductNotFound."""
     if command.product_id not in state.products:
         raise ProductNotFound(product_id=command.product_id)
-    book = state.books.get(command.product_id)
-    if book is None:
+    if command.product_id not in state.books:
         return []
-    return [*_cancellations(book.orders(), "product_closed"), ProductClosed(command.product_id)]
+    ending = [order for order in state.orders.values() if order.terms.product_id == command.product_id]
+    return [*cancellations(ending, "product_closed"), ProductClosed(command.product_id)]
 
 
 def open_market(state: ExchangeState, command: c.OpenMarket) -> list[Event]:
@@ -111,42 +140,122 @@ def close_market(state: ExchangeState, command: c.CloseMarket) -> list[Event]:
         return []
     if command.day != state.market.day:
         raise MarketDayConflict(field="day", day=state.market.day, requested=command.day)
-    expiring = [order for order in state.orders.values() if order.time_in_force == "day"]
-    return [*_cancellations(expiring, "expired"), MarketClosed(command.day)]
+    ending = ("session", "day") if command.ends_day else ("session",)
+    expiring = [order for order in state.orders.values() if order.terms.time_in_force in ending]
+    return [*cancellations(expiring, "expired"), MarketClosed(command.day, command.ends_day)]
+
+
+def halt_market(state: ExchangeState, command: c.HaltMarket) -> list[Event]:
+    return [] if state.market.halted else [MarketHalted(command.reason)]
+
+
+def resume_market(state: ExchangeState, command: c.ResumeMarket) -> list[Event]:
+    return [MarketResumed()] if state.market.halted else []
+
+
+def request_quote(state: ExchangeState, command: c.RequestQuote) -> list[Event]:
+    """Raises an OrderRefused that says why the participant may not trade the product now, or LoadsOutOfRange."""
+    book = state.books.get(command.product_id)
+    account = state.account(command.participant_id)
+    breach: tuple[str, str, int] | None = None
+    if account.blocked:
+        breach = account.blocked, "", 0
+    elif book is None:
+        known = command.product_id in state.products
+        breach = ProductIsClosed.code if known else ProductUnknown.code, "product_id", 0
+    elif not 1 <= command.loads <= book.product.loads_max:
+        breach = LoadsOutOfRange.code, "loads", 0
+    if breach is not None:
+        raise order_refusal(*breach)
+    return [QuoteRequested(command.participant_id, command.product_id, command.side, command.loads)]
 
 
 def admit_trader(state: ExchangeState, command: c.AdmitTrader) -> list[Event]:
-    trader = state.traders.get(command.participant_id)
+    trader = _trader(state, command.participant_id)
     if trader is not None and trader.roles == " ".join(command.roles):
         return []
     return [TraderAdmitted(command.participant_id, command.roles)]
 
 
 def suspend_trader(state: ExchangeState, command: c.SuspendTrader) -> list[Event]:
-    trader = state.traders.get(command.participant_id)
+    trader = _trader(state, command.participant_id)
     if trader is None or trader.suspended:
         return []
-    own = [order for order in state.orders.values() if order.participant_id == command.participant_id]
-    return [*_cancellations(own, "suspended"), TraderSuspended(command.participant_id)]
+    return [*cancellations(_own(state, trader.id), "suspended"), TraderSuspended(trader.id)]
 
 
 def reinstate_trader(state: ExchangeState, command: c.ReinstateTrader) -> list[Event]:
-    trader = state.traders.get(command.participant_id)
-    if trader is None or not trader.suspended:
+    trader = _trader(state, command.participant_id)
+    return [TraderReinstated(trader.id)] if trader is not None and trader.suspended else []
+
+
+def kill_trader(state: ExchangeState, command: c.KillTrader) -> list[Event]:
+    """Raises TraderNotFound."""
+    trader = _known_trader(state, command.participant_id)
+    if trader.killed:
         return []
-    return [TraderReinstated(command.participant_id)]
+    return [*cancellations(_own(state, trader.id), "kill_switch"), TraderKilled(trader.id)]
+
+
+def release_trader(state: ExchangeState, command: c.ReleaseTrader) -> list[Event]:
+    """Raises TraderNotFound."""
+    trader = _known_trader(state, command.participant_id)
+    return [TraderReleased(trader.id)] if trader.killed else []
+
+
+def set_self_trade_mode(state: ExchangeState, command: c.SetSelfTradeMode) -> list[Event]:
+    """Raises TraderNotFound."""
+    trader = _known_trader(state, command.participant_id)
+    return [] if trader.self_trade_mode == command.mode else [SelfTradeModeSet(trader.id, command.mode)]
+
+
+def set_order_rates(state: ExchangeState, command: c.SetOrderRates) -> list[Event]:
+    """Raises TraderNotFound or AmountInvalid."""
+    trader = _known_trader(state, command.participant_id)
+    rates = (command.per_10s_max, command.per_hour_max, command.per_day_max)
+    for field, rate in zip(("per_10s", "per_hour", "per_day"), rates, strict=True):
+        if not 0 <= rate <= RATE_MAX:
+            raise AmountInvalid(field=field, low=0, high=RATE_MAX)
+    if rates == (trader.per_10s_max, trader.per_hour_max, trader.per_day_max):
+        return []
+    return [OrderRatesSet(trader.id, *rates)]
+
+
+def set_dead_man(state: ExchangeState, command: c.SetDeadMan, at: int) -> list[Event]:
+    """Raises TraderNotFound or AmountInvalid."""
+    trader = _known_trader(state, command.participant_id)
+    if not 0 <= command.timeout_s <= DEAD_MAN_S_MAX:
+        raise AmountInvalid(field="timeout_s", low=0, high=DEAD_MAN_S_MAX)
+    if command.timeout_s == 0 and trader.id not in state.dead_men:
+        return []
+    fires_at = at + command.timeout_s * MICROS_PER_S if command.timeout_s else 0
+    return [DeadManSet(trader.id, command.timeout_s, fires_at)]
+
+
+def _trader(state: ExchangeState, participant_id: str) -> Trader | None:
+    account = state.accounts.get(participant_id)
+    return None if account is None else account.trader
+
+
+def _known_trader(state: ExchangeState, participant_id: str) -> Trader:
+    trader = _trader(state, participant_id)
+    if trader is None:
+        raise TraderNotFound(participant_id=participant_id)
+    return trader
+
+
+def _own(state: ExchangeState, participant_id: str) -> list[Order]:
+    return [order for order in state.orders.values() if order.participant_id == participant_id]
 
 
 def set_capacity(state: ExchangeState, command: c.SetCapacity) -> list[Event]:
     """Raises TraderNotFound, RoleUnsuitable, AmountInvalid, or CapacityBelowUse with the loads that lack."""
-    sells = state.rights["sell"].get(command.participant_id)
-    if sells is None:
-        raise TraderNotFound(participant_id=command.participant_id)
-    if command.commodity not in sells:
+    _known_trader(state, command.participant_id)
+    if command.commodity not in state.accounts[command.participant_id].sells:
         raise RoleUnsuitable(field="commodity")
     if not 0 <= command.loads <= LOADS_MAX:
         raise AmountInvalid(field="loads", low=0, high=LOADS_MAX)
-    known = state.limits.windows.get((command.commodity, command.window_start), {}).get(command.participant_id)
+    known = state.windows.get((command.commodity, command.window_start), {}).get(command.participant_id)
     used = 0 if known is None else known.reserved_loads + known.consumed_loads
     if command.loads < used:
         raise CapacityBelowUse(field="loads", used=used, shortfall=used - command.loads)
@@ -157,8 +266,7 @@ def set_capacity(state: ExchangeState, command: c.SetCapacity) -> list[Event]:
 
 def grant_money(state: ExchangeState, command: c.GrantMoney) -> list[Event]:
     """Raises AmountInvalid."""
-    money = state.limits.money.get(command.participant_id)
-    room_fen = GRANTED_FEN_MAX - (0 if money is None else money.granted_fen)
+    room_fen = GRANTED_FEN_MAX - state.account(command.participant_id).money.granted_fen
     _check_amount(command.amount_fen, room_fen)
     return [MoneyGranted(command.participant_id, command.amount_fen, command.reference)]
 
@@ -166,8 +274,7 @@ def grant_money(state: ExchangeState, command: c.GrantMoney) -> list[Event]:
 def reduce_money(state: ExchangeState, command: c.ReduceMoney) -> list[Event]:
     """Raises AmountInvalid. Money that orders or trades hold stays: an event says how much lacks."""
     _check_amount(command.amount_fen, GRANTED_FEN_MAX)
-    money = state.limits.money.get(command.participant_id)
-    shortfall_fen = command.amount_fen - (0 if money is None else money.free())
+    shortfall_fen = command.amount_fen - state.account(command.participant_id).money.free()
     if shortfall_fen > 0:
         return [MoneyReductionRefused(command.participant_id, command.amount_fen, shortfall_fen, command.reference)]
     return [MoneyReduced(command.participant_id, command.amount_fen, command.reference)]
@@ -175,8 +282,7 @@ def reduce_money(state: ExchangeState, command: c.ReduceMoney) -> list[Event]:
 
 def release_commitment(state: ExchangeState, command: c.ReleaseCommitment) -> list[Event]:
     """Raises CommitmentExceeded."""
-    money = state.limits.money.get(command.participant_id)
-    committed_fen = 0 if money is None else money.committed_fen
+    committed_fen = state.account(command.participant_id).money.committed_fen
     _check_release(committed_fen, command.committed_fen, "committed_fen")
     _check_release(command.committed_fen, command.spent_fen, "spent_fen")
     return [
@@ -198,9 +304,6 @@ def _check_amount(amount_fen: int, high_fen: int) -> None:
         raise AmountInvalid(field="amount", low=format_money(1), high=format_money(high_fen))
 
 
-def _cancellations(orders: Iterable[Order], reason: CancelReason) -> list[Event]:
+def cancellations(orders: Iterable[Order], reason: CancelReason) -> list[Event]:
     """The end of several open orders, oldest first."""
-    return [
-        OrderCancelled(order.id, order.loads - order.executed_loads, reason)
-        for order in sorted(orders, key=lambda order: order.id)
-    ]
+    return [OrderCancelled(order.id, order.open_loads, reason) for order in sorted(orders, key=lambda order: order.id)]

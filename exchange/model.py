@@ -6,8 +6,7 @@ A product is hydrogen or haulage in whole loads of one container class for one d
     delivered   hydrogen brought by the seller to ``hub``
     haulage     carriage of a load from ``hub`` to ``destination_hub``
 
-Prices are fen per kg, masses grams, money fen, times UTC microseconds. Entities are the rows of the read model; while
-an order is open its entity is also what rests in the book.
+Prices are fen per kg, masses grams, money fen, times UTC microseconds.
 """
 
 from __future__ import annotations
@@ -15,22 +14,45 @@ from __future__ import annotations
 from typing import Literal
 
 from kernel.machine import Entity
+from kernel.messages import Message
 
 Side = Literal["buy", "sell"]
-TimeInForce = Literal["gtc", "day", "ioc"]
+OrderType = Literal["limit", "market", "stop", "stop_limit"]
+TimeInForce = Literal["gtc", "gtd", "day", "session", "ioc", "fok"]
 ProductKind = Literal["ex_works", "delivered", "haulage"]
 Commodity = Literal["hydrogen", "haulage"]
-OrderStatus = Literal["new", "partially_filled", "filled", "cancelled", "expired", "rejected"]  # the names of FIX
+#: The names of FIX 5.0 SP2, tag 39. A suspended order hibernates: it is kept out of the market until it is activated.
+OrderStatus = Literal["new", "partially_filled", "filled", "cancelled", "expired", "rejected", "suspended"]
 ProductStatus = Literal["open", "closed"]
+#: What a product's book does with orders:
+#:
+#:     pending      listed, takes none yet
+#:     auction      collects; matches all at one price when the auction ends
+#:     continuous   matches as they come
+#:     halted       takes none; cancels pass
+#:     frozen       takes none, and cancels neither
+#:     closed       ended, its orders cancelled
+#:     expired      closed, and its delivery window is over
+Phase = Literal["pending", "auction", "continuous", "halted", "frozen", "closed", "expired"]
+#: What happens when a participant's order meets one of its own (names as in CME's and FIX's SelfMatchPrevention).
+SelfTradeMode = Literal["cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
+#: Which part of an implied match a trade is; "" for a direct one.
+Leg = Literal["", "hydrogen", "haulage"]
 CancelReason = Literal[
     "requested",
+    "mass_cancel",
     "ioc",
+    "fok",
+    "minimum",
     "expired",
-    "market_closed",
     "product_closed",
     "suspended",
+    "kill_switch",
+    "dead_man",
+    "disconnected",
     "amended_below_executed",
     "self_trade",
+    "volatility",
 ]
 
 # The widest terms a product may have. At all three at once an order's reservation is 10^18 fen, inside a signed 64-bit
@@ -40,6 +62,15 @@ MASS_G_MAX = 10**8
 LOADS_MAX = 10**6
 #: The most money one participant may be granted: sums of grants stay inside a signed 64-bit column.
 GRANTED_FEN_MAX = 10**18
+#: Orders that act together or not at all (Nord Pool's linked basket takes as many).
+BASKET_ORDERS_MAX = 100
+#: Orders of one book that wait outside its ladders (stops, all-or-none, agreements): each may be looked at after a trade.
+ASIDE_ORDERS_MAX = 10_000
+#: Later than any time that an order may be good till: the year 2200.
+NEVER = 7_258_118_400_000_000
+BASIS_POINTS = 10_000
+#: Orders and amendments a participant may send in 10 s, an hour and a day, unless the operator sets others.
+RATES_DEFAULT = (20_000, 2_000_000, 20_000_000)
 
 #: Who may sell what, and who may buy it.
 SELLERS: dict[Commodity, frozenset[str]] = {
@@ -62,6 +93,35 @@ def capacity_id(participant_id: str, commodity: str, window_start: int) -> str:
     return f"{participant_id}:{commodity}:{window_start}"
 
 
+class OrderOptions(Message, frozen=True, gc=False, omit_defaults=True):
+    """What most orders do without; they carry None instead."""
+
+    order_type: OrderType = "limit"
+    stop_price_fen_per_kg: int = 0  # of stop and stop_limit: the trade price that elects the order
+    minimum_loads: int = 0  # trade at least so many at once on entry, or none
+    all_or_none: bool = False  # waits aside until the book can fill it whole
+    post_only: bool = False  # refused where it would trade on entry
+    display_loads: int = 0  # an iceberg shows so many at a time; 0: all of them
+    clip_price_change_fen: int = 0  # how much worse for its owner's counterparty each further clip is priced
+    expires_at: int = 0  # of gtd
+    hibernated: bool = False  # placed asleep, without reserving anything
+    cancel_on_disconnect: bool = False
+    counterparty_id: str = ""  # pre-arranged: trades with this participant's mirrored order only
+    agreement: str = ""  # what both sides call their pre-arranged trade
+
+
+class OrderTerms(Message, frozen=True, gc=False, omit_defaults=True):
+    """What its owner asked for; shared by command, event and order, and never changed."""
+
+    client_order_id: str
+    product_id: str
+    side: Side
+    price_fen_per_kg: int  # the limit; 0 for a market order, whose protection is found on entry
+    loads: int
+    time_in_force: TimeInForce = "gtc"
+    options: OrderOptions | None = None
+
+
 class Product(Entity, gc=False):
     """What can be traded, and on which terms."""
 
@@ -78,48 +138,63 @@ class Product(Entity, gc=False):
     price_tick_fen: int
     price_max_fen: int
     loads_max: int  # of one order
-    status: ProductStatus
+    collar_bps: int  # how far from the reference price a limit may lie; 0: anywhere
+    volatility_bps: int  # a trade further from the reference price halts the book into an auction; 0: never
+    protection_bps: int  # how far through the best price a market order may trade
+    auction_s: int  # how long a volatility auction lasts
+    phase: Phase
+    phase_until: int  # when an alarm ends the phase; 0: no alarm does
+    reference_price_fen: int  # 0: none yet
     listed_at: int
     closed_at: int | None
     event_seq: int
 
+    @property
+    def status(self) -> ProductStatus:
+        """Whether orders may rest in its book."""
+        return "closed" if self.phase in ("closed", "expired") else "open"
 
-class Order(Entity, gc=False):
-    """A limit order from its placing to its end."""
+
+class Order(Entity, gc=False, eq=False):
+    """An order from its placing to its end.
+
+    ``loads`` is what it is for in total, ``open_loads`` what did not trade; ``shown_loads`` is what the book shows of
+    the open ones. ``resting``: it stands in a ladder of its book.
+    """
 
     id: int
     participant_id: str
-    client_order_id: str
-    product_id: str
-    side: Side
+    key_id: str
+    terms: OrderTerms
     price_fen_per_kg: int
-    loads: int  # in total, executed ones included
-    time_in_force: TimeInForce
-    status: OrderStatus
-    executed_loads: int
-    executed_price_sum_fen_per_kg: int  # trade price times loads, summed; over executed_loads it is the average price
-    reason: str  # why it was rejected or cancelled, "" otherwise
-    field: str  # what a rejection points at, "" otherwise
-    shortfall: int  # fen or loads that a limit lacked, 0 otherwise
+    loads: int
+    open_loads: int
+    shown_loads: int
+    price_sum_fen_per_kg: int  # trade price times loads, summed; over the executed loads it is the average price
+    expires_at: int
     placed_at: int
     updated_at: int
     event_seq: int
+    resting: bool = False
+    elected: bool = False  # a stop whose price was reached
+    ended: OrderStatus | Literal[""] = ""  # how it ended without trading all of its loads, or "suspended"
+    reason: str = ""  # why it was rejected or cancelled
+    field: str = ""  # what a rejection points at
+    shortfall: int = 0  # fen or loads that a limit lacked
 
+    @property
+    def executed_loads(self) -> int:
+        """What traded."""
+        return self.loads - self.open_loads
 
-class Trade(Entity, gc=False):
-    """Loads that changed hands at the resting order's price."""
-
-    id: int
-    product_id: str
-    price_fen_per_kg: int
-    loads: int
-    buyer_id: str
-    seller_id: str
-    buy_order_id: int
-    sell_order_id: int
-    taker_side: Side
-    traded_at: int
-    event_seq: int
+    @property
+    def status(self) -> OrderStatus:
+        """Its state in the words of FIX."""
+        if self.ended:
+            return self.ended
+        if self.open_loads == self.loads:
+            return "new"
+        return "partially_filled" if self.open_loads else "filled"
 
 
 class Trader(Entity, gc=False):
@@ -128,6 +203,11 @@ class Trader(Entity, gc=False):
     id: str  # the participant's
     roles: str  # separated by blanks, in the order of admission
     suspended: bool
+    killed: bool  # its own or the operator's kill switch is pulled
+    self_trade_mode: SelfTradeMode
+    per_10s_max: int
+    per_hour_max: int
+    per_day_max: int
     admitted_at: int
     event_seq: int
 
@@ -139,7 +219,6 @@ class MoneyLimit(Entity, gc=False):
     granted_fen: int
     reserved_fen: int  # open buy orders, at their own price
     committed_fen: int  # traded and not yet settled, at the trade's price
-    updated_at: int
     event_seq: int
 
     def free(self) -> int:
@@ -148,7 +227,7 @@ class MoneyLimit(Entity, gc=False):
 
 
 class CapacityLimit(Entity, gc=False):
-    """The loads a seller or haulier declared for one window."""
+    """The loads a seller, or the vehicles a haulier, declared for one window."""
 
     id: str  # see `capacity_id`
     participant_id: str
@@ -157,7 +236,6 @@ class CapacityLimit(Entity, gc=False):
     loads: int
     reserved_loads: int  # open sell orders
     consumed_loads: int  # traded
-    updated_at: int
     event_seq: int
 
     def free(self) -> int:
@@ -165,10 +243,20 @@ class CapacityLimit(Entity, gc=False):
         return self.loads - self.reserved_loads - self.consumed_loads
 
 
+class DeadMan(Entity, gc=False):
+    """A switch that cancels a participant's orders unless it is renewed in time."""
+
+    id: str  # the participant's
+    timeout_s: int
+    fires_at: int
+    event_seq: int
+
+
 class MarketState(Entity, gc=False):
     """Whether orders are taken, and the trading day."""
 
     id: str  # always "market"
     is_open: bool
+    halted: bool  # the operator's kill switch for the whole market
     day: str  # YYYY-MM-DD of the market's zone, "" before the first
     event_seq: int

@@ -23,10 +23,10 @@ from starlette.routing import BaseRoute, Match
 from exchange import events as e
 from exchange.commands import AmendOrder, CancelOrder, PlaceOrder
 from exchange.errors import order_refusal
-from exchange.model import LOADS_MAX
+from exchange.model import LOADS_MAX, OrderOptions, OrderTerms, OrderType, TimeInForce
 from exchange.service import ExchangeService
 from kernel.clock import to_text
-from kernel.edge import Body, PriceIn
+from kernel.edge import Body, PriceIn, TimeIn
 from kernel.errors import H2MarketError, InvalidInput, KeyReused, MethodNotAllowed, UnsupportedMedia
 from kernel.http import ASGIScope, Call, Receive, Send, call_of, problem, problem_response
 from kernel.ids import number_of
@@ -41,7 +41,7 @@ _JSON = [(b"content-type", b"application/json")]
 
 
 class NewOrder(Body):
-    """A limit order for whole loads."""
+    """An order for whole loads. Most are limit orders and say no more than price, loads and how long they hold."""
 
     client_order_id: str = Field(
         pattern=r"^[A-Za-z0-9._:/-]{1,64}$",
@@ -49,13 +49,29 @@ class NewOrder(Body):
     )
     product_id: str = Field(pattern=r"^[A-Z0-9-]{1,80}$")
     side: Literal["buy", "sell"]
-    price: PriceIn
+    price: PriceIn | None = Field(default=None, description="The limit; left out by market and stop orders.")
     loads: int = Field(ge=1, le=LOADS_MAX)
-    time_in_force: Literal["gtc", "day", "ioc"] = "gtc"
+    time_in_force: TimeInForce = "gtc"
+    order_type: OrderType = "limit"
+    stop_price: PriceIn | None = Field(default=None, description="Stops only: the trade price that elects the order.")
+    minimum_loads: int | None = Field(default=None, ge=1, le=LOADS_MAX, description="At once on entry, or nothing.")
+    all_or_none: bool = False
+    post_only: bool = False
+    display_loads: int | None = Field(default=None, ge=1, le=LOADS_MAX, description="Iceberg: loads shown at a time.")
+    clip_price_change: PriceIn | None = Field(
+        default=None, description="Iceberg: how much worse for the other side each further clip is priced."
+    )
+    expires_at: TimeIn | None = Field(default=None, description="Of time_in_force gtd.")
+    hibernated: bool = Field(default=False, description="Placed asleep: reserves nothing until it is activated.")
+    cancel_on_disconnect: bool = False
+    counterparty_id: str | None = Field(default=None, pattern=r"^P[1-9][0-9]{0,17}$", description="Pre-arranged.")
+    agreement: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9._:/-]{1,64}$", description="Pre-arranged: what both sides call the trade."
+    )
 
 
 class OrderBatch(Body):
-    """Orders that are decided in their order, each for itself, in one commit."""
+    """Orders in one commit: each for itself, or a linked basket that is filled in full at once or not at all."""
 
     orders: list[NewOrder] = Field(min_length=1, max_length=BATCH_ORDERS_MAX)
 
@@ -82,6 +98,7 @@ class FillAnswer(msgspec.Struct, frozen=True):
     trade_id: str
     price: str
     loads: int
+    leg: str  # "hydrogen" or "haulage" of an implied match
 
 
 class OrderAnswer(msgspec.Struct, frozen=True):
@@ -121,25 +138,46 @@ _amendment = TypeAdapter(Amendment)
 _encode = msgspec.json.Encoder().encode
 
 
-def place_command(participant_id: str, order: NewOrder) -> PlaceOrder:
+_OPTIONS = tuple(
+    name
+    for name in NewOrder.model_fields
+    if name not in ("client_order_id", "product_id", "side", "price", "loads", "time_in_force")
+)
+
+
+def place_command(participant_id: str, key_id: str, order: NewOrder) -> PlaceOrder:
     """The command of a request's order."""
+    # What was not sent has its default: most orders send no option at all.
+    options = None if order.model_fields_set.isdisjoint(_OPTIONS) else _options(order)
     return PlaceOrder(
         participant_id,
-        order.client_order_id,
-        order.product_id,
-        order.side,
-        order.price,
-        order.loads,
-        order.time_in_force,
+        key_id,
+        OrderTerms(
+            order.client_order_id,
+            order.product_id,
+            order.side,
+            order.price or 0,
+            order.loads,
+            order.time_in_force,
+            options,
+        ),
     )
+
+
+def _options(order: NewOrder) -> OrderOptions | None:
+    options = OrderOptions(
+        order.order_type, order.stop_price or 0, order.minimum_loads or 0, order.all_or_none, order.post_only,
+        order.display_loads or 0, order.clip_price_change or 0, order.expires_at or 0, order.hibernated,
+        order.cancel_on_disconnect, order.counterparty_id or "", order.agreement or "",
+    )  # fmt: skip
+    return None if options == OrderOptions() else options
 
 
 def order_key(command: PlaceOrder) -> Key:
     """The idempotency key of an order: its client order id, for ever. The fingerprint covers all its terms."""
-    terms = "\n".join(
-        (command.product_id, command.side, str(command.price_fen_per_kg), str(command.loads), command.time_in_force)
-    )
-    return Key(orders_scope(command.participant_id), command.client_order_id, hashlib.sha256(terms.encode()).digest())
+    terms = command.terms
+    digest = hashlib.sha256(_encode(terms)).digest()
+    return Key(orders_scope(command.participant_id), terms.client_order_id, digest)
 
 
 def orders_scope(participant_id: str) -> str:
@@ -155,16 +193,24 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
         refusal.field = refusal.field or None  # no field is at fault for a market that is closed
         raise refusal
     assert isinstance(placed, e.OrderPlaced)
-    fills = _fills(outcome.events)
-    executed = sum(fill.loads for fill in fills)
-    last = outcome.events[-1]
-    reason = last.reason if isinstance(last, e.OrderCancelled) else ""
-    open_loads = 0 if reason else placed.loads - executed
+    order_id, terms = placed.order_id, placed.terms
+    fills: tuple[FillAnswer, ...] = ()
+    executed, loads, reason = 0, terms.loads, ""
+    if len(outcome.events) > 1:
+        fills = _fills(outcome.events, order_id)
+        executed = sum(fill.loads for fill in fills if fill.leg != "haulage")
+        for event in outcome.events:
+            if isinstance(event, e.OrderCancelled) and event.order_id == order_id:
+                reason = event.reason
+            elif isinstance(event, e.OrderReduced) and event.order_id == order_id:
+                loads -= event.loads
+    open_loads = 0 if reason else loads - executed
     status = "cancelled" if reason else "filled" if not open_loads else "partially_filled" if executed else "new"
+    if terms.options is not None and terms.options.hibernated:
+        status = "suspended"
     return OrderAnswer(
-        f"O{placed.order_id}", placed.client_order_id, placed.product_id, placed.side,
-        format_price(placed.price_fen_per_kg), placed.loads,
-        placed.time_in_force, status, executed, open_loads, fills, reason, to_text(outcome.at),
+        f"O{order_id}", terms.client_order_id, terms.product_id, terms.side, format_price(placed.price_fen_per_kg),
+        loads, terms.time_in_force, status, executed, open_loads, fills, reason, to_text(outcome.at),
     )  # fmt: skip
 
 
@@ -177,16 +223,18 @@ def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
     return ChangeAnswer(
         f"O{order_id}", "cancelled" if cancelled else "amended",
         format_price(amended.price_fen_per_kg) if amended else None,
-        amended.loads if amended else None, cancelled.loads if cancelled else 0, _fills(outcome.events),
+        amended.loads if amended else None, cancelled.loads if cancelled else 0,
+        _fills(outcome.events, order_id),
         amended.keeps_priority if amended else None, to_text(outcome.at),
     )  # fmt: skip
 
 
-def _fills(events: Sequence[object]) -> tuple[FillAnswer, ...]:
+def _fills(events: Sequence[object], order_id: int) -> tuple[FillAnswer, ...]:
+    """The trades of one order among the events: a stop that it elected, or another of its basket, has its own."""
     return tuple(
-        FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads)
+        FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads, event.leg)
         for event in events
-        if isinstance(event, e.Traded)
+        if isinstance(event, e.Traded) and order_id in (event.buy_order_id, event.sell_order_id)
     )
 
 
@@ -249,7 +297,7 @@ class OrderRoutes(BaseRoute):
                 "On this route the client_order_id is the idempotency key: leave the header out or send the same.",
                 "在此路径上 client_order_id 即为幂等键：请省略该请求头或使二者一致。",
             )  # fmt: skip
-        command = place_command(call.principal.participant_id, order)
+        command = place_command(call.principal.participant_id, call.principal.key_id, order)
         try:
             outcome = await self._service.sequencer.submit(command, actor=call.principal.key_id, key=order_key(command))
         except KeyReused as error:
@@ -258,7 +306,10 @@ class OrderRoutes(BaseRoute):
 
     async def _place_batch(self, call: Call) -> tuple[int, bytes]:
         assert call.principal is not None
-        commands = [place_command(call.principal.participant_id, order) for order in _parse(_batch, call.body).orders]
+        commands = [
+            place_command(call.principal.participant_id, call.principal.key_id, order)
+            for order in _parse(_batch, call.body).orders
+        ]
         envelopes = [Envelope(command, call.principal.key_id, order_key(command)) for command in commands]
         results = await self._service.sequencer.submit_many(envelopes)
         entries = [
@@ -293,7 +344,7 @@ def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[
         if isinstance(result, H2MarketError):
             raise result
         return {
-            "client_order_id": command.client_order_id,
+            "client_order_id": command.terms.client_order_id,
             "status": 201,
             "order": order_answer(result),
             "problem": None,
@@ -302,7 +353,12 @@ def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[
         if error.field is not None:
             error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
         details = problem(error, call.request_id, call.language, _BATCH)
-        return {"client_order_id": command.client_order_id, "status": error.status, "order": None, "problem": details}
+        return {
+            "client_order_id": command.terms.client_order_id,
+            "status": error.status,
+            "order": None,
+            "problem": details,
+        }
 
 
 def _parse(adapter: TypeAdapter[Any], body: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from exchange.commands import COMMANDS
 from exchange.errors import ProductNotFound
 from exchange.events import EVENTS
 from exchange.machine import ExchangeMachine
-from exchange.model import ProductStatus
+from exchange.model import Product
 from exchange.project import PROJECTIONS
 from exchange.tables import ExchangeEvent
 from kernel.machine import Machine
@@ -63,14 +64,14 @@ class Depth(NamedTuple):
 class ExchangeService(Service):
     """The exchange as its routes and jobs use it."""
 
-    async def product_status(self, product_id: str) -> ProductStatus:
-        """Whether a listed product can be traded."""
+    async def product(self, product_id: str) -> Product:
+        """A listed product as it stands."""
 
-        def read(machine: ExchangeMachine) -> ProductStatus:
-            return machine.state.products[product_id].status
+        def read(machine: ExchangeMachine) -> Product:
+            return copy(machine.state.products[product_id])
 
-        status: ProductStatus = await self.sequencer.read(read)
-        return status
+        product: Product = await self.sequencer.read(read)
+        return product
 
     async def depth(self, product_id: str, levels: int) -> Depth:
         """The book of a product, read between two commits. Raises ProductNotFound; a closed product's book is empty."""
@@ -90,7 +91,7 @@ class ExchangeService(Service):
 
 def _depth(book: Book, levels: int, seq: int) -> Depth:
     bids, asks = (
-        tuple(Level(level.price, level.loads, len(level.queue)) for level in islice(ladder.best_first(), levels))
+        tuple(Level(level.price, level.loads, level.orders) for level in islice(ladder.best_first(), levels))
         for ladder in (book.bids, book.asks)
     )
     return Depth(book.product.id, seq, bids, asks)

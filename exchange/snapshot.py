@@ -7,24 +7,30 @@ two states are equal when their bytes are.
 from __future__ import annotations
 
 import hashlib
+from heapq import heapify
 from typing import Literal
 
 import msgspec
 
-from exchange.model import CapacityLimit, MarketState, MoneyLimit, Order, Product, Trader
+from exchange.model import NEVER, CapacityLimit, DeadMan, MarketState, MoneyLimit, Order, Product, Trader
+from exchange.pace import Pace
 from exchange.state import ExchangeState
 
 
 class Snapshot(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole state. Orders stand by product, bids before asks, in priority order; the rest by id."""
+    """The whole state. What rests stands by product, bids before asks, in priority order; all the rest by id."""
 
-    version: Literal[1]
+    version: Literal[2]
     market: MarketState
     products: list[Product]
+    last_prices: list[tuple[str, int]]
     traders: list[Trader]
     money: list[MoneyLimit]
+    paces: list[tuple[str, Pace]]
     capacity: list[CapacityLimit]
-    orders: list[Order]
+    dead_men: list[DeadMan]
+    resting: list[Order]
+    aside: list[Order]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -33,15 +39,26 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 def dump(state: ExchangeState) -> bytes:
     """The state as a snapshot; equal states give equal bytes."""
+    accounts = sorted(state.accounts.items())
     return _encoder.encode(
         Snapshot(
-            1,
+            2,
             state.market,
             [product for _, product in sorted(state.products.items())],
-            [trader for _, trader in sorted(state.traders.items())],
-            [money for _, money in sorted(state.limits.money.items())],
-            sorted(state.limits.capacities(), key=lambda capacity: capacity.id),
-            [order for _, book in sorted(state.books.items()) for order in book.orders()],
+            [(product_id, book.last_price) for product_id, book in sorted(state.books.items())],
+            [account.trader for _, account in accounts if account.trader is not None],
+            # An account that nothing happened to yet is as good as none.
+            [account.money for _, account in accounts if account.money.event_seq],
+            [(name, account.pace) for name, account in accounts if account.pace.ends_at],
+            sorted(state.capacities(), key=lambda capacity: capacity.id),
+            [switch for _, switch in sorted(state.dead_men.items())],
+            [
+                order
+                for _, book in sorted(state.books.items())
+                for ladder in (book.bids, book.asks)
+                for order in ladder.orders()
+            ],
+            sorted((order for order in state.orders.values() if not order.resting), key=lambda order: order.id),
         )
     )
 
@@ -51,16 +68,26 @@ def load(data: bytes) -> ExchangeState:
     snapshot = _decoder.decode(data)
     state = ExchangeState()
     state.market = snapshot.market
-    state.limits.money = {money.id: money for money in snapshot.money}
     for capacity in snapshot.capacity:
-        state.limits.window(capacity.commodity, capacity.window_start)[capacity.participant_id] = capacity
+        state.window(capacity.commodity, capacity.window_start)[capacity.participant_id] = capacity
     for product in snapshot.products:
         state.products[product.id] = product
         if product.status == "open":
             state.open_book(product)
+    for product_id, last_price in snapshot.last_prices:
+        state.books[product_id].last_price = last_price
+    for money in snapshot.money:
+        state.account(money.id).money = money
+    for name, pace in snapshot.paces:
+        state.account(name).pace = pace
     for trader in snapshot.traders:
         state.admit(trader)
-    state.rest(snapshot.orders)
+    state.dead_men = {switch.id: switch for switch in snapshot.dead_men}
+    for order in (*snapshot.resting, *snapshot.aside):
+        state.orders[order.id] = order
+        state.books[order.terms.product_id].keep(order)
+    state.expiring = [(order.expires_at, order.id) for order in state.orders.values() if order.expires_at < NEVER]
+    heapify(state.expiring)
     return state
 
 

@@ -1,4 +1,4 @@
-"""The rows of the exchange; columns stand in the order of the entities in `exchange.model`."""
+"""The rows of the exchange; `exchange.project` fills their columns in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ class ProductRow(SQLModel, table=True):
     price_tick_fen: int = Field(sa_type=BigInteger)
     price_max_fen: int = Field(sa_type=BigInteger)
     loads_max: int = Field(sa_type=BigInteger)
-    status: str = Field(sa_type=Text)
+    collar_bps: int = Field(sa_type=BigInteger)
+    volatility_bps: int = Field(sa_type=BigInteger)
+    protection_bps: int = Field(sa_type=BigInteger)
+    auction_s: int = Field(sa_type=BigInteger)
+    phase: str = Field(sa_type=Text)
+    phase_until: int = Field(sa_type=BigInteger)
+    reference_price_fen: int = Field(sa_type=BigInteger)
     listed_at: int = Field(sa_type=BigInteger)
     closed_at: int | None = Field(sa_type=BigInteger, nullable=True)
     event_seq: int = Field(sa_type=BigInteger)
@@ -46,15 +52,20 @@ class OrderRow(SQLModel, table=True):
 
     id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
     participant_id: str = Field(sa_type=Text)
+    key_id: str = Field(sa_type=Text)
     client_order_id: str = Field(sa_type=Text)
     product_id: str = Field(sa_type=Text)
     side: str = Field(sa_type=Text)
     price_fen_per_kg: int = Field(sa_type=BigInteger)
     loads: int = Field(sa_type=BigInteger)
     time_in_force: str = Field(sa_type=Text)
+    order_type: str = Field(sa_type=Text)
+    options: str = Field(sa_type=Text)  # JSON of `exchange.model.OrderOptions`, "" for an order without any
     status: str = Field(sa_type=Text)
     executed_loads: int = Field(sa_type=BigInteger)
-    executed_price_sum_fen_per_kg: int = Field(sa_type=BigInteger)
+    shown_loads: int = Field(sa_type=BigInteger)
+    price_sum_fen_per_kg: int = Field(sa_type=BigInteger)
+    elected: bool = Field(sa_type=Boolean)
     reason: str = Field(sa_type=Text)
     field: str = Field(sa_type=Text)
     shortfall: int = Field(sa_type=BigInteger)
@@ -81,7 +92,8 @@ class TradeRow(SQLModel, table=True):
     seller_id: str = Field(sa_type=Text)
     buy_order_id: int = Field(sa_type=BigInteger)
     sell_order_id: int = Field(sa_type=BigInteger)
-    taker_side: str = Field(sa_type=Text)
+    taker_order_id: int = Field(sa_type=BigInteger)
+    leg: str = Field(sa_type=Text)
     traded_at: int = Field(sa_type=BigInteger)
     event_seq: int = Field(sa_type=BigInteger)
 
@@ -94,6 +106,11 @@ class TraderRow(SQLModel, table=True):
     id: str = Field(primary_key=True, sa_type=Text)
     roles: str = Field(sa_type=Text)
     suspended: bool = Field(sa_type=Boolean)
+    killed: bool = Field(sa_type=Boolean)
+    self_trade_mode: str = Field(sa_type=Text)
+    per_10s_max: int = Field(sa_type=BigInteger)
+    per_hour_max: int = Field(sa_type=BigInteger)
+    per_day_max: int = Field(sa_type=BigInteger)
     admitted_at: int = Field(sa_type=BigInteger)
     event_seq: int = Field(sa_type=BigInteger)
 
@@ -108,7 +125,6 @@ class MoneyRow(SQLModel, table=True):
     granted_fen: int = Field(sa_type=BigInteger)
     reserved_fen: int = Field(sa_type=BigInteger)
     committed_fen: int = Field(sa_type=BigInteger)
-    updated_at: int = Field(sa_type=BigInteger)
     event_seq: int = Field(sa_type=BigInteger)
 
 
@@ -125,7 +141,6 @@ class CapacityRow(SQLModel, table=True):
     loads: int = Field(sa_type=BigInteger)
     reserved_loads: int = Field(sa_type=BigInteger)
     consumed_loads: int = Field(sa_type=BigInteger)
-    updated_at: int = Field(sa_type=BigInteger)
     event_seq: int = Field(sa_type=BigInteger)
 
 
@@ -136,5 +151,6 @@ class MarketRow(SQLModel, table=True):
 
     id: str = Field(primary_key=True, sa_type=Text)
     is_open: bool = Field(sa_type=Boolean)
+    halted: bool = Field(sa_type=Boolean)
     day: str = Field(sa_type=Text)
     event_seq: int = Field(sa_type=BigInteger)

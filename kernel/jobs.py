@@ -24,11 +24,15 @@ _log = logging.getLogger("h2market.jobs")
 
 
 class Job(NamedTuple):
-    """What one room does at set times of the market's day. ``cron`` takes APScheduler's fields (hour, minute, ...)."""
+    """What one room does at set times of the market's day. ``cron`` takes APScheduler's fields (hour, minute, ...).
+
+    ``simulated``, where given, holds instead while a clock is simulated, so that a day's move does not fire every
+    second."""
 
     name: str
     cron: Mapping[str, str | int]
     run: Callable[[Any], Awaitable[None]]
+    simulated: Mapping[str, str | int] | None = None
 
 
 class AlarmClock:
@@ -45,7 +49,7 @@ class AlarmClock:
         simulated = isinstance(self._clock, SimulatedClock)
         now = to_datetime(self._clock.now_us())
         for job, run in self._jobs:
-            trigger = CronTrigger(timezone=_ZONE, **job.cron)
+            trigger = CronTrigger(timezone=_ZONE, **((simulated and job.simulated) or job.cron))
             self._scheduler.add_job(
                 self._fire,
                 trigger,

@@ -99,21 +99,22 @@ class Reference:
             return "not_admitted", "", 0
         if o.participant_id in self.suspended:
             return "suspended", "", 0
-        if o.product_id not in self.products:
+        t = o.terms
+        if t.product_id not in self.products:
             return "unknown_product", "product_id", 0
-        if o.product_id in self.closed:
+        if t.product_id in self.closed:
             return "product_closed", "product_id", 0
         if not self.is_open:
             return "market_closed", "", 0
-        product = self.products[o.product_id]
-        table = BUYS if o.side == "buy" else SELLS
+        product = self.products[t.product_id]
+        table = BUYS if t.side == "buy" else SELLS
         if not any(self.commodity(product) in table.get(role, []) for role in self.roles[o.participant_id]):
             return "role_unsuitable", "side", 0
-        broken = self.terms(product, o.price_fen_per_kg, o.loads)
+        broken = self.terms(product, t.price_fen_per_kg, t.loads)
         if broken:
             return (*broken, 0)
-        lack = self.lack(o.participant_id, product, o.side, o.price_fen_per_kg, o.loads)
-        return (self.limit_code(o.side), "loads", lack) if lack else None
+        lack = self.lack(o.participant_id, product, t.side, t.price_fen_per_kg, t.loads)
+        return (self.limit_code(t.side), "loads", lack) if lack else None
 
     # -- trading
 
@@ -137,7 +138,7 @@ class Reference:
             buy, sell = (order, resting) if order.side == "buy" else (resting, order)
             traded = e.Traded(
                 seq + len(events), order.product.product_id, resting.price, loads, buy.who, sell.who, buy.id, sell.id,
-                order.side,
+                order.id,
             )  # fmt: skip
             order.executed += loads
             resting.executed += loads
@@ -169,18 +170,15 @@ class Reference:
 
     def PlaceOrder(self, o: c.PlaceOrder, seq: int) -> list[Event] | str:  # noqa: N802
         rejected = self.rejection(o)
-        fields = (
-            seq, o.participant_id, o.client_order_id, o.product_id, o.side, o.price_fen_per_kg, o.loads,
-            o.time_in_force,
-        )  # fmt: skip
         if rejected:
-            return [e.OrderRejected(*fields, *rejected)]
+            return [e.OrderRejected(seq, o.participant_id, o.key_id, o.terms, *rejected)]
+        t = o.terms
         order = Resting(
-            seq, o.participant_id, self.products[o.product_id], o.side, o.price_fen_per_kg, o.loads, o.time_in_force,
+            seq, o.participant_id, self.products[t.product_id], t.side, t.price_fen_per_kg, t.loads, t.time_in_force,
             self.clock,
         )  # fmt: skip
         self.orders.append(order)
-        return self.finish(order, e.OrderPlaced(*fields), seq)
+        return self.finish(order, e.OrderPlaced(seq, o.participant_id, o.key_id, t.price_fen_per_kg, t), seq)
 
     def mine(self, command: c.CancelOrder | c.AmendOrder) -> Resting | None:
         found = [o for o in self.orders if o.id == command.order_id and o.who == command.participant_id]

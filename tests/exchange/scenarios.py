@@ -6,19 +6,30 @@
     a amend 4 @ 100             | amended a 4 @ 100 keeps
     a cancel                    | cancelled a 1 requested
 
-The first word names an order, here and in the events. Orders are for product X unless another follows the price. A
-refusal is written ``error code``; no event is ``nothing``. The market of `opening` stands behind every case: a kilogram
-a load, so that a reservation is price times loads.
+The first word names an order, here and in the events. Orders are for product X unless another follows the price, and
+good till cancelled unless another word says how long they hold. Options follow in any order:
+
+    fok  ioc  day  session  gtd:60        how long (gtd: seconds from now)
+    post-only  aon  asleep  linked        flags; linked: ends when its connection does
+    min:3  iceberg:2  clip:10             at least so many at once; shows so many; each further clip so much worse
+    stop:120                              with a price a stop-limit, with ``@ stop`` a stop, ``@ market`` a market order
+    with:S1:deal                          pre-arranged with S1
+    key:K2                                sent under another key
+
+A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``. A refusal is written ``error code``; no event is
+``nothing``. The market of `opening` stands behind every case: a kilogram a load, so that a reservation is price times
+loads. X, HAUL and D make a route: hydrogen at Taiyuan, its haulage to Linfen, hydrogen delivered there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from exchange import commands as c
 from exchange import events as e
 from exchange.machine import ExchangeMachine
-from exchange.model import ProductKind
+from exchange.model import CancelReason, OrderOptions, OrderTerms, ProductKind
 from kernel.errors import H2MarketError
 from kernel.messages import Command, Event
 
@@ -39,20 +50,26 @@ TRADERS = {
 
 
 def product(
-    product_id: str, kind: ProductKind = "ex_works", destination_hub: str = "", tick_fen: int = 10
+    product_id: str,
+    kind: ProductKind = "ex_works",
+    destination_hub: str = "",
+    tick_fen: int = 10,
+    hub: str = "TAIYUAN",
+    **terms: Any,
 ) -> c.ListProduct:
     """A product of at most 10,000 fen/kg and 100 loads an order."""
     return c.ListProduct(
-        product_id, kind, "TAIYUAN", destination_hub, "TUBE20", "GB/T 37244", 1_000, 1_000, WINDOW_START, WINDOW_END,
-        tick_fen, 10_000, 100,
+        product_id, kind, hub, destination_hub, "TUBE20", "GB/T 37244", 1_000, 1_000, WINDOW_START, WINDOW_END,
+        tick_fen, 10_000, 100, **terms,
     )  # fmt: skip
 
 
 def opening() -> Iterator[Command]:
-    """Two hydrogen products and one of haulage, an open market, and traders with limits."""
+    """Hydrogen at Taiyuan, its haulage, hydrogen delivered, an open market, and traders with limits."""
     yield product("X")
     yield product("Y", "delivered")
     yield product("HAUL", "haulage", "LINFEN")
+    yield product("D", "delivered", hub="LINFEN")
     yield c.OpenMarket("2026-01-05")
     for participant_id, roles in TRADERS.items():
         yield c.AdmitTrader(participant_id, roles)
@@ -63,21 +80,83 @@ def opening() -> Iterator[Command]:
             yield c.SetCapacity(participant_id, "haulage", WINDOW_START, LOADS)
 
 
-TIMES_IN_FORCE = ("gtc", "day", "ioc")
+TIMES_IN_FORCE = ("gtc", "gtd", "day", "session", "ioc", "fok")
 
 OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "close": c.CloseProduct,
     "list": lambda product_id, tick: product(product_id, tick_fen=int(tick)),
+    "guarded": lambda product_id, collar, volatility, reference: product(
+        product_id, collar_bps=int(collar), volatility_bps=int(volatility), reference_price_fen=int(reference)
+    ),
+    "pending": lambda product_id: product(product_id, phase="pending"),
+    "phase": lambda product_id, phase: c.ChangePhase(product_id, phase),
     "open": c.OpenMarket,
-    "shut": c.CloseMarket,
+    "shut": lambda day, *part: c.CloseMarket(day, not part),
+    "halt": lambda: c.HaltMarket("trouble"),
+    "resume": c.ResumeMarket,
+    "ask": lambda who, side, loads, product_id="X": c.RequestQuote(
+        who, product_id, None if side == "any" else side, int(loads)
+    ),
     "suspend": c.SuspendTrader,
     "reinstate": c.ReinstateTrader,
+    "kill": c.KillTrader,
+    "release-kill": c.ReleaseTrader,
+    "own": lambda who, mode: c.SetSelfTradeMode(who, mode),
+    "rates": lambda who, *rates: c.SetOrderRates(who, *map(int, rates)),
+    "dead-man": lambda who, seconds: c.SetDeadMan(who, int(seconds)),
     "admit": lambda who, *roles: c.AdmitTrader(who, roles),
     "grant": lambda who, amount: c.GrantMoney(who, int(amount), "more"),
     "reduce": lambda who, amount: c.ReduceMoney(who, int(amount), "less"),
     "release": lambda who, committed, spent: c.ReleaseCommitment(who, 1, 1, int(committed), int(spent)),
     "capacity": lambda who, commodity, loads: c.SetCapacity(who, commodity, WINDOW_START, int(loads)),
 }
+
+
+def sweep(who: str, *words: str) -> c.CancelOrders:
+    """``sweep B1``, ``sweep B1 X buy``, ``sweep B1 key:K2``, ``sweep B1 linked``."""
+    side = next((word for word in words if word in ("buy", "sell")), None)
+    key_id = next((word[4:] for word in words if word.startswith("key:")), "")
+    linked = "linked" in words
+    product_id = next((word for word in words if word.isupper() and ":" not in word), "")
+    reason: CancelReason = "disconnected" if linked else "mass_cancel"
+    return c.CancelOrders(who, product_id, side, key_id, reason, linked)  # type: ignore[arg-type]
+
+
+OTHER_COMMANDS["sweep"] = sweep
+
+
+def order_terms(label: str, side: str, loads: str, price: str, words: list[str], at: int) -> tuple[str, OrderTerms]:
+    """The key and the terms of an order's words."""
+    flags = {"post-only": "post_only", "aon": "all_or_none", "asleep": "hibernated", "linked": "cancel_on_disconnect"}
+    numbers = {
+        "min": "minimum_loads", "iceberg": "display_loads", "clip": "clip_price_change_fen",
+        "stop": "stop_price_fen_per_kg",
+    }  # fmt: skip
+    options: dict[str, Any] = {}
+    tif, product_id, key_id = "gtc", "X", "K1"
+    for word in words:
+        name, _, value = word.partition(":")
+        if name in TIMES_IN_FORCE:
+            tif = name
+            if value:
+                options["expires_at"] = at + int(value) * 1_000_000
+        elif name in flags:
+            options[flags[name]] = True
+        elif name in numbers:
+            options[numbers[name]] = int(value)
+        elif name == "with":
+            options["counterparty_id"], _, options["agreement"] = value.partition(":")
+        elif name == "key":
+            key_id = value
+        else:
+            product_id = word
+    if price in ("market", "stop"):
+        options["order_type"] = price
+    elif "stop_price_fen_per_kg" in options:
+        options["order_type"] = "stop_limit"
+    limit = 0 if price in ("market", "stop") else int(price)
+    asked = OrderOptions(**options) if options else None
+    return key_id, OrderTerms(f"c-{label}", product_id, side, limit, int(loads), tif, asked)  # type: ignore[arg-type]
 
 
 class Scenario:
@@ -88,15 +167,21 @@ class Scenario:
         self.log: list[tuple[int, int, Event]] = []
         self.names: dict[int, str] = {}
         self.ids: dict[str, int] = {}
+        self.waited = 0
         for command in opening():
             self.apply(command)
 
     def apply(self, command: Command) -> list[Event]:
-        seq, at = len(self.log) + 1, AT + len(self.log)
+        seq, at = len(self.log) + 1, self.now
         events = self.machine.apply(command, at, seq)
         self.log += [(seq + position, at, event) for position, event in enumerate(events)]
         self.machine.check()
         return events
+
+    @property
+    def now(self) -> int:
+        """Every event takes a microsecond, and ``wait`` as long as it says."""
+        return AT + len(self.log) + self.waited
 
     def run(self, line: str) -> str:
         """What the command of a line leads to."""
@@ -107,6 +192,9 @@ class Scenario:
             self.name(words[0], len(self.log) + 1)
         try:
             events = self.apply(command)
+            for event in events:
+                if isinstance(event, e.OrderPlaced | e.OrderRejected):
+                    self.name(event.terms.client_order_id[2:], event.order_id)
         except H2MarketError as error:
             assert self.machine.digest() == before, f"refused, yet changed: {line}"
             return f"error {error.code}"
@@ -120,10 +208,21 @@ class Scenario:
         """The command that the words ask for."""
         match words:
             case [label, who, "buy" | "sell" as side, loads, "@", price, *rest]:
-                tif = next((word for word in rest if word in TIMES_IN_FORCE), "gtc")
-                product_id = next((word for word in rest if word not in TIMES_IN_FORCE), "X")
-                return c.PlaceOrder(who, f"c-{label}", product_id, side, int(price), int(loads), tif)  # type: ignore[arg-type]
-            case [order, "cancel" | "amend" | "reprice" | "resize" as verb, *rest]:
+                return c.PlaceOrder(who, *order_terms(label, side, loads, price, rest, self.now))
+            case ["basket", who, ":", *rest]:
+                parts = [part.split() for part in " ".join(rest).split(",")]
+                return c.PlaceBasket(
+                    who,
+                    "K1",
+                    tuple(
+                        order_terms(label, side, loads, price, ["fok", *more], self.now)[1]
+                        for label, side, loads, _, price, *more in parts
+                    ),
+                )
+            case ["wait", seconds]:
+                self.waited += int(seconds) * 1_000_000
+                return c.RingAlarms()
+            case [order, "cancel" | "amend" | "reprice" | "resize" | "sleep" | "wake" as verb, *rest]:
                 return self.order_command(order, verb, rest)
             case [verb, *rest]:
                 return OTHER_COMMANDS[verb](*rest)
@@ -136,12 +235,16 @@ class Scenario:
         match verb, words[:by]:
             case "cancel", []:
                 return c.CancelOrder(owner, order_id)
+            case "sleep", []:
+                return c.HibernateOrder(owner, order_id)
+            case "wake", []:
+                return c.ActivateOrder(owner, order_id)
             case "amend", [loads, "@", price]:
                 return c.AmendOrder(owner, order_id, int(price), int(loads))
             case "reprice", [price]:
-                return c.AmendOrder(owner, order_id, price_fen_per_kg=int(price))
+                return c.AmendOrder(owner, order_id, int(price), None)
             case "resize", [loads]:
-                return c.AmendOrder(owner, order_id, loads=int(loads))
+                return c.AmendOrder(owner, order_id, None, int(loads))
         raise AssertionError(f"no such command: {order} {verb} {words}")
 
     def owner(self, order: str, by: list[str]) -> str:
@@ -169,7 +272,23 @@ class Scenario:
                 return f"cancelled {self.names[event.order_id]} {event.loads} {event.reason}"
             case e.Traded():
                 buy, sell = self.names[event.buy_order_id], self.names[event.sell_order_id]
-                return f"trade {buy} {sell} {event.loads} @ {event.price_fen_per_kg}"
+                return f"{event.leg or 'trade'} {buy} {sell} {event.loads} @ {event.price_fen_per_kg}"
+            case e.OrderReduced():
+                return f"reduced {self.names[event.order_id]} {event.loads} {event.reason}"
+            case e.OrderElected():
+                return f"elected {self.names[event.order_id]}"
+            case e.OrderHibernated():
+                return f"asleep {self.names[event.order_id]}"
+            case e.OrderActivated():
+                return f"awake {self.names[event.order_id]}"
+            case e.PhaseChanged():
+                return f"phase {event.product_id} {event.phase} {event.reason}"
+            case e.Uncrossed():
+                return f"uncrossed {event.loads} @ {event.price_fen_per_kg} surplus {event.surplus_loads}"
+            case e.QuoteRequested():
+                return f"quote {event.product_id} {event.side or 'any'} {event.loads}"
+            case e.DeadManSet():
+                return f"dead-man {event.participant_id} {event.timeout_s if event.fires_at else 'off'}"
             case e.MoneyReductionRefused():
                 return f"MoneyReductionRefused {event.shortfall_fen}"
         return type(event).__name__

@@ -1,0 +1,60 @@
+"""The call auction of one book: everything trades at one price.
+
+The usual uncross (Xetra, LSE, SIX): of all limit prices at which the two sides cross,
+
+    1. the largest volume
+    2. then the least surplus
+    3. then market pressure: where buyers are left at each of what remains the highest, where sellers are the lowest
+    4. then what is nearest to the reference price; without one, the middle, rounded down to a tick
+
+All-or-none orders and stops take no part; icebergs do with all that is open of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Equilibrium(NamedTuple):
+    """What an auction would trade. ``surplus_loads``: of buyers where positive, of sellers where negative."""
+
+    price_fen_per_kg: int
+    loads: int
+    surplus_loads: int
+
+
+def equilibrium(
+    bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]], reference: int, tick: int
+) -> Equilibrium | None:
+    """The outcome for (price, loads) of both sides; None where they do not cross."""
+    demand, supply = _sums(bids), _sums(asks)
+    if not demand or not supply or max(demand) < min(supply):
+        return None
+    candidates = [_at(price, demand, supply) for price in sorted({*demand, *supply})]
+    volume = max(one.loads for one in candidates)
+    best = [one for one in candidates if one.loads == volume]
+    least = min(abs(one.surplus_loads) for one in best)
+    best = [one for one in best if abs(one.surplus_loads) == least]
+    if all(one.surplus_loads > 0 for one in best):
+        return best[-1]
+    if all(one.surplus_loads < 0 for one in best):
+        return best[0]
+    # Buyers are left at the lowest, sellers at the highest, or nobody at all: any price of the span trades as much.
+    low, high = best[0].price_fen_per_kg, best[-1].price_fen_per_kg
+    wanted = reference or (low + high) // 2
+    price = min(max(wanted - wanted % tick, low), high)
+    return _at(price, demand, supply)
+
+
+def _at(price: int, demand: dict[int, int], supply: dict[int, int]) -> Equilibrium:
+    wanted = sum(loads for limit, loads in demand.items() if limit >= price)
+    offered = sum(loads for limit, loads in supply.items() if limit <= price)
+    return Equilibrium(price, min(wanted, offered), wanted - offered)
+
+
+def _sums(side: Iterable[tuple[int, int]]) -> dict[int, int]:
+    sums: dict[int, int] = {}
+    for price, loads in side:
+        sums[price] = sums.get(price, 0) + loads
+    return sums

@@ -1,0 +1,80 @@
+"""Implied prices: hydrogen at a hub and its haulage from there are hydrogen delivered.
+
+    offer  delivered  =  offer ex works  +  offer of haulage
+    bid    ex works   =  bid delivered   -  offer of haulage
+    bid    haulage    =  bid delivered   -  offer ex works
+
+One match makes three parties: the buyer of the delivered load buys it ex works and buys its haulage. Only orders that
+rest are combined, never what is implied itself (first generation). The mirrored side (a bid ex works with a bid of
+haulage as a bid delivered) is not made: nobody in it would carry the load.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from exchange.book import Book, Ladder, Route
+from exchange.model import Order
+
+
+class Implied(NamedTuple):
+    """The best of what two other books imply for one book: a price, how many loads, and the heads of the two."""
+
+    price_fen_per_kg: int
+    loads: int
+    route: Route
+    first: Order  # the offer ex works, or the bid delivered
+    second: Order  # the offer of haulage, or ex works where haulage is what is implied
+
+
+def legs_of(route: Route, book: Book) -> tuple[Ladder, Ladder, int] | None:
+    """The two ladders that imply a price for ``book``, and the sign of the second: +1 for an offer, -1 for a bid."""
+    if not (route.ex_works.continuous and route.haulage.continuous and route.delivered.continuous):
+        return None
+    if book is route.delivered:
+        return route.ex_works.asks, route.haulage.asks, 1
+    if book is route.ex_works:
+        return route.delivered.bids, route.haulage.asks, -1
+    return route.delivered.bids, route.ex_works.asks, -1
+
+
+def implies_offers(book: Book) -> bool:
+    """Whether offers are implied for a book; for the others bids are."""
+    return book.product.kind == "delivered"
+
+
+def best_implied(book: Book, participant_id: str = "") -> Implied | None:
+    """The best implied offer of a delivered product, or bid of another; of equal ones that of the smaller route id.
+
+    With a participant, no match that it would make with an order of its own.
+    """
+    best: Implied | None = None
+    better = -1 if implies_offers(book) else 1
+    for route in book.routes:
+        legs = legs_of(route, book)
+        if legs is None or not legs[0].keys or not legs[1].keys:
+            continue
+        first, second = legs[0].head(), legs[1].head()
+        price = first.price_fen_per_kg + legs[2] * second.price_fen_per_kg
+        own = participant_id in (first.participant_id, second.participant_id)
+        own = own or first.participant_id == second.participant_id
+        if own or price <= 0 or not _calm(route, book, first, second, price):
+            continue
+        if best is not None and (price - best.price_fen_per_kg) * better <= 0:
+            continue
+        best = Implied(price, min(first.shown_loads, second.shown_loads), route, first, second)
+    return best
+
+
+def _calm(route: Route, book: Book, first: Order, second: Order, price: int) -> bool:
+    """Whether both legs would trade inside their volatility bounds; an implied match never carries a book out of them."""
+    if book is route.delivered:
+        hydrogen, haulage = first.price_fen_per_kg, second.price_fen_per_kg
+    elif book is route.ex_works:
+        hydrogen, haulage = price, second.price_fen_per_kg
+    else:
+        hydrogen, haulage = second.price_fen_per_kg, price
+    return (
+        route.ex_works.calm_low <= hydrogen <= route.ex_works.calm_high
+        and route.haulage.calm_low <= haulage <= route.haulage.calm_high
+    )

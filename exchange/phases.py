@@ -1,0 +1,113 @@
+"""What moves a product from one phase to another, and what falls due as time goes by."""
+
+from __future__ import annotations
+
+from heapq import heappop
+
+from exchange.auction import Equilibrium, equilibrium
+from exchange.book import Book, Ladder
+from exchange.commands import ChangePhase, RingAlarms
+from exchange.errors import PhaseUnsuitable, ProductNotFound
+from exchange.events import DeadManSet, PhaseChanged, Traded, Uncrossed
+from exchange.market import cancellations
+from exchange.matching import cancel
+from exchange.model import Phase
+from exchange.orders import aftermath, settle_all
+from exchange.state import EFFECTS, ExchangeState
+from kernel.messages import Event
+
+#: Where each phase may lead on request; a book closes by `CloseProduct`.
+NEXT: dict[Phase, frozenset[Phase]] = {
+    "pending": frozenset({"auction", "continuous", "halted"}),
+    "auction": frozenset({"continuous", "halted", "frozen"}),
+    "continuous": frozenset({"auction", "halted", "frozen"}),
+    "halted": frozenset({"auction", "continuous", "frozen"}),
+    "frozen": frozenset({"auction", "continuous", "halted"}),
+    "closed": frozenset({"expired"}),
+    "expired": frozenset(),
+}
+
+
+def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
+    """Raises ProductNotFound or PhaseUnsuitable."""
+    product = state.products.get(command.product_id)
+    if product is None:
+        raise ProductNotFound(field="product_id", product_id=command.product_id)
+    if product.phase == command.phase and product.phase_until == command.until:
+        return []
+    if product.phase != command.phase and command.phase not in NEXT[product.phase]:
+        raise PhaseUnsuitable(field="phase", phase=product.phase, requested=command.phase)
+    events: list[Event] = []
+    _move(state, command.product_id, command.phase, command.reason, command.until, at, seq, events)
+    return events
+
+
+def _move(
+    state: ExchangeState, product_id: str, phase: Phase, reason: str, until: int, at: int, seq: int,
+    events: list[Event],
+) -> None:  # fmt: skip
+    book = state.books.get(product_id)
+    if book is not None and phase in ("continuous", "halted"):
+        _uncross(state, book, at, seq, events)
+    changed = PhaseChanged(product_id, phase, reason, until)
+    EFFECTS[PhaseChanged](state, changed, at, seq + len(events))
+    events.append(changed)
+    if book is not None and phase == "continuous" and (book.aside or book.routes):
+        aftermath(state, book, at, seq, events)
+
+
+def indicative(book: Book) -> Equilibrium | None:
+    """What an auction would trade if it ended now."""
+    return equilibrium(
+        _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
+    )
+
+
+def _open(ladder: Ladder) -> list[tuple[int, int]]:
+    return [(order.price_fen_per_kg, order.open_loads) for order in ladder.orders()]
+
+
+def _uncross(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
+    """Trades what crosses at one price, by price and time. Nobody meets its own there: see `orders._join_auction`."""
+    for ladder in (book.bids, book.asks):
+        for order in [order for order in ladder.orders() if order.expires_at <= at]:
+            cancel(state, order, "expired", at, seq, events)
+    outcome = indicative(book)
+    if outcome is None:
+        return
+    crossed = Uncrossed(book.product.id, *outcome)
+    EFFECTS[Uncrossed](state, crossed, at, seq + len(events))
+    events.append(crossed)
+    left = outcome.loads
+    while left:
+        buy, sell = book.bids.head(), book.asks.head()
+        loads = min(left, buy.open_loads, sell.open_loads)
+        traded = Traded(
+            seq + len(events), book.product.id, outcome.price_fen_per_kg, loads, buy.participant_id,
+            sell.participant_id, buy.id, sell.id, 0,
+        )  # fmt: skip
+        EFFECTS[Traded](state, traded, at, traded.trade_id)
+        events.append(traded)
+        left -= loads
+
+
+def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -> list[Event]:
+    """Expires orders, fires dead-man switches, ends phases whose time is over."""
+    events: list[Event] = []
+    while state.expiring and state.expiring[0][0] <= at:
+        order = state.orders.get(state.expiring[0][1])
+        if order is not None:
+            cancel(state, order, "expired", at, seq, events)
+        heappop(state.expiring)
+    for switch in sorted(state.dead_men.values(), key=lambda one: one.id):
+        if switch.fires_at <= at:
+            own = [order for order in state.orders.values() if order.participant_id == switch.id]
+            for event in [*cancellations(own, "dead_man"), DeadManSet(switch.id, switch.timeout_s, 0)]:
+                EFFECTS[type(event)](state, event, at, seq + len(events))
+                events.append(event)
+    for product in list(state.products.values()):
+        if product.phase_until and product.phase_until <= at:
+            _move(state, product.id, "continuous", "alarm", 0, at, seq, events)
+    if events:
+        settle_all(state, at, seq, events)
+    return events
