@@ -300,3 +300,18 @@ def test_a_replica_copies_the_log_and_takes_no_event_that_does_not_continue_the_
                 assert list(verify_room(mirror_room(), connection)) == []
 
     asyncio.run(run())
+
+
+def test_a_follower_stops_also_at_the_moment_that_news_comes(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with rooms(sqlite_url) as two:
+            source = LocalSource(two.store, two.source)
+            reading = asyncio.create_task(source.stored(0, 10))
+            await asyncio.sleep(0)
+            source._news.set()
+            await asyncio.sleep(0)  # its waiter is done, the reader has not heard of it yet
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+
+    asyncio.run(run())
