@@ -315,3 +315,38 @@ def test_a_follower_stops_also_at_the_moment_that_news_comes(sqlite_url: str) ->
                 await reading
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_replica_goes_on_after_a_commit_whose_outcome_was_not_known(sqlite_url: str, committed: bool) -> None:
+    async def run() -> None:
+        async with rooms(sqlite_url) as two:
+            for amount in (1, 2):
+                await two.source.submit(Add("a", amount), actor="K1")
+            replica, heard = Replica(mirror_room(), two.writer), list[Recorded]()
+            replica.on_commit(heard.extend)
+            follower = Follower("replica", LocalSource(two.store, two.source), replica.deliver, 0)
+            begin = two.writer.connection.begin
+
+            class Breaking:
+                def __enter__(self) -> None:
+                    self.transaction = begin()
+
+                def __exit__(self, *_error: object) -> None:
+                    two.writer.connection.begin = begin  # type: ignore[method-assign]
+                    if committed:
+                        self.transaction.commit()
+                    else:
+                        self.transaction.rollback()
+                    raise ConnectionError("the connection broke")
+
+            two.writer.connection.begin = Breaking  # type: ignore[method-assign, assignment]
+            with pytest.raises(ConnectionError):
+                await follower.step()
+            assert follower.cursor == replica.tail.seq == (2 if committed else 0)
+            await two.source.submit(Add("a", 4), actor="K1")
+            await follower.step()
+            assert (replica.tail, two.values()) == (two.source.tail, {"a": 7})
+            assert [recorded.seq for recorded in heard] == [1, 2, 3]
+
+    asyncio.run(run())
