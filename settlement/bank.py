@@ -22,6 +22,8 @@ from settlement.errors import (
     StatementGap,
     StatementOfAnotherAccount,
     StatementOutOfOrder,
+    StatementOverlaps,
+    StatementRepeated,
     StatementSize,
     StatementSum,
     WithdrawalStateRefused,
@@ -105,6 +107,7 @@ def import_statement(desk: Desk, command: ImportStatement) -> None:
             raise StatementDiffers(field="reference", reference=statement.reference)
         return
     _check_balances(book, statement)
+    _check_unread(desk.view, book, statement)
     desk.emit(
         StatementImported(
             statement_id=key,
@@ -133,6 +136,18 @@ def _check_balances(book: BankBook, statement: BankStatementFile) -> None:
         raise StatementSum(
             field="closing", computed_fen=statement.opening_fen + moved_fen, closing_fen=statement.closing_fen
         )
+
+
+def _check_unread(view: View, book: BankBook, statement: BankStatementFile) -> None:
+    """Where entries add up to nothing, as on an account that is swept every day, the balances do not tell a statement
+    that is delivered again under another name: its deposits would be credited twice."""
+    if statement.from_day < book.closing_day:
+        raise StatementOverlaps(field="from_day", from_day=statement.from_day, closing_day=book.closing_day)
+    last = view.get(BankStatement, BANK_STATEMENTS, book.last_statement_id)
+    if last is None or not statement.lines:
+        return
+    if content_hash(msgspec.structs.replace(statement, reference=last.reference)) == last.content_hash:
+        raise StatementRepeated(field="reference", reference=statement.reference, last=last.reference)
 
 
 def candidates(line: StatementLine) -> tuple[str, ...]:
