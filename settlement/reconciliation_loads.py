@@ -264,13 +264,17 @@ def dues_are_paid(facts: Facts, books: Books, now: int) -> RuleResult:
     return RuleResult("dues_are_paid", title, len(books.dues), tuple(found))
 
 
+_BLOCKED = {
+    "exceeds_credits": Text("The buyer pays in; the load is paid at the next run.", "买方入金后，下次结算运行即支付。"),
+    "hold_resolved_before": _LOG,  # tracking names a hold once
+}
+
+
 def _unpaid(due: Due) -> Difference:
-    blocked = due.state == "blocked"
     why = due.blocked_code or due.state
-    resolve = (
-        Text("The buyer pays in; the load is paid at the next run.", "买方入金后，下次结算运行即支付。")
-        if blocked
-        else Text("Look at the job settlement.payments in /health.", "请查看 /health 中的 settlement.payments 任务。")
+    resolve = _BLOCKED.get(
+        due.blocked_code,
+        Text("Look at the job settlement.payments in /health.", "请查看 /health 中的 settlement.payments 任务。"),
     )
     return Difference(
         due.id,

@@ -317,6 +317,23 @@ def test_a_due_may_wait_a_day(market: Market) -> None:
     assert found(facts, books, recorded_at + DAY_US + 1)["dues_are_paid"] == ["D16-1"]
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "advice"),
+    [
+        ("blocked", "exceeds_credits", "The buyer pays in"),
+        ("blocked", "hold_resolved_before", "One of the two logs"),
+        ("waiting", "", "Look at the job settlement.payments"),
+    ],
+)
+def test_an_unpaid_due_says_what_would_resolve_it(market: Market, state: str, code: str, advice: str) -> None:
+    facts, books = market.facts(), market.books()
+    replaced(books.dues, "D16-1", settled_at=0, state=state)
+    replaced(books.obligations, "H16-1", state="refused")
+    next(due for due in books.dues if due.id == "D16-1").blocked_code = code
+    (rule,) = [rule for rule in reconcile(facts, books, NOW + DAY_US).rules if rule.rule == "dues_are_paid"]
+    assert rule.differences[0].resolve.en.startswith(advice)
+
+
 def test_the_exchange_answers_within_an_hour(market: Market) -> None:
     facts, books = market.facts(), market.books()
     (asked,) = [row for row in books.withdrawals if row.state == "approved"]
