@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 import kernel.sequencer
 from kernel.errors import OutcomeUnknown, Unavailable
@@ -133,5 +133,22 @@ def test_what_was_never_read_back_takes_effect_once_under_its_key(
             assert values(sequencer) == {"a": 111}
             assert findings(sequencer) == []
             assert [recorded.seq for recorded in heard] == [1, 2, 3]
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_connection_that_postgresql_ends_is_made_anew(fresh_postgres_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(fresh_postgres_url, make_room()) as sequencer:
+            await add(sequencer, 1)
+            backend = sequencer.writer.connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+            with sequencer.writer.store.read_engine.connect() as reader:
+                reader.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+            with pytest.raises(Unavailable):
+                await add(sequencer, 10)
+            assert await add(sequencer, 100) == 2
+            assert values(sequencer) == {"a": 101}
+            assert findings(sequencer) == []
 
     asyncio.run(run())
