@@ -219,7 +219,8 @@ def match_withdrawal(desk: Desk, command: MatchWithdrawal) -> None:
         raise WithdrawalStateRefused(
             field="withdrawal_id", withdrawal_id=withdrawal.id, state=withdrawal.state, needed="instructed"
         )
-    if entry.direction != "debit" or entry.amount_fen != withdrawal.amount_fen:
+    # A reversal takes a deposit back: it paid nobody, and the payout is still to come.
+    if entry.direction != "debit" or entry.reversal or entry.amount_fen != withdrawal.amount_fen:
         raise EntryTargetRefused(field="withdrawal_id", account_id=withdrawal.id)
     desk.emit(WithdrawalMatched(entry.id, withdrawal.id, withdrawal.participant_id, entry.amount_fen))
 
