@@ -13,7 +13,8 @@
     ├── Refusal             422  the trade's own rules say no (each room adds its own)
     ├── RateLimited         429
     ├── Internal            500
-    └── Unavailable         503  nothing was changed; try again
+    ├── Unavailable         503  nothing was changed; try again
+    └── OutcomeUnknown      503  the store went away during the commit; send it again under the same key
 
 Every class carries a stable ``code``, an HTTP ``status`` and its sentence in English and Chinese; the
 sentence is a template over the keyword arguments of the instance.
@@ -153,3 +154,14 @@ class Unavailable(H2MarketError):
     code, status = "unavailable", 503
     en = "The service could not take this now; nothing was changed. Try again in {retry_after_s} s."
     zh = "服务暂时无法受理，未作任何更改。请在 {retry_after_s} 秒后重试。"
+
+
+class OutcomeUnknown(H2MarketError):
+    """The store went away while it committed, and did not come back in time to say whether it had."""
+
+    code, status = "outcome_unknown", 503
+    en = (
+        "The store went away during the commit: whether this took effect is not known yet. Send it again under the "
+        "same Idempotency-Key in {retry_after_s} s, or look before you send it anew."
+    )
+    zh = "提交时存储中断，是否生效尚不可知。请在 {retry_after_s} 秒后以同一 Idempotency-Key 重发，或先查询再重新提交。"

@@ -93,8 +93,11 @@ class LocalSource:
     async def stored(self, after: int, limit: int) -> list[StoredEvent]:
         if self._sequencer.tail.seq <= after:
             self._news.clear()
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the news, and a follower that
+            # is told to stop goes on for ever.
             try:
-                await asyncio.wait_for(self._news.wait(), POLL_WAIT_S)
+                async with asyncio.timeout(POLL_WAIT_S):
+                    await self._news.wait()
             except TimeoutError:
                 return []
         return await asyncio.to_thread(read_stored, self._store, self._log, after, limit)

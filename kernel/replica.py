@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from kernel.errors import Unavailable
 from kernel.feed import Follower
 from kernel.log import EMPTY, StoredEvent, Tail, chain_hash
 from kernel.messages import Recorded
 from kernel.room import Room
-from kernel.sequencer import Writer
+from kernel.sequencer import RETRY_AFTER_S, Writer
 
 
 class ChainBroken(RuntimeError):
@@ -33,6 +34,7 @@ class Replica:
         self.room = room
         self._writer = writer
         self.tail = EMPTY
+        self._stale = False  # the machine has taken in what may not be in the store
         self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
 
     def start(self, connection: Connection) -> None:
@@ -50,24 +52,41 @@ class Replica:
         done: asyncio.Future[None] = loop.create_future()
         problem: list[BaseException] = []
 
-        def turn(connection: Connection) -> None:
+        def turn(connection: Connection | None) -> None:
             try:
-                self._copy(connection, rows)
+                self._take(connection, rows)
             except Exception as error:
                 problem.append(error)
-                with connection.begin():
-                    self.tail = self.room.rebuild(connection)
             finally:
                 loop.call_soon_threadsafe(_finish, done)
 
         self._writer.call(turn)
         await done
+        # Where the outcome of a commit was not known the rows may be there all the same: the tail says how far it came.
+        copied = [self.room.log.decode(row) for row in rows if follower.cursor < row.seq <= self.tail.seq]
+        follower.cursor = max(follower.cursor, self.tail.seq)
+        for listener in self._listeners:
+            if copied:
+                listener(copied)
         if problem:
             raise problem[0]
-        follower.cursor = rows[-1].seq
-        recorded = [self.room.log.decode(row) for row in rows]
-        for listener in self._listeners:
-            listener(recorded)
+
+    def _take(self, connection: Connection | None, rows: Sequence[StoredEvent]) -> None:
+        if connection is None:
+            raise Unavailable(retry_after_s=RETRY_AFTER_S)
+        if self._stale:
+            self._rebuild(connection)
+        try:
+            self._copy(connection, [row for row in rows if row.seq > self.tail.seq])
+        except Exception:
+            self._stale = True
+            self._rebuild(self._writer.connection)
+            raise
+
+    def _rebuild(self, connection: Connection) -> None:
+        with connection.begin():
+            self.tail = self.room.rebuild(connection)
+        self._stale = False
 
     def _copy(self, connection: Connection, rows: Sequence[StoredEvent]) -> None:
         with connection.begin():

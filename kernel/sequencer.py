@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.batch import Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
 from kernel.clock import Clock
-from kernel.errors import H2MarketError, Unavailable
+from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
 from kernel.room import Room
@@ -36,6 +36,10 @@ BATCH_COMMANDS_MAX = 1_000
 #: as much, and the wait is no longer than a commit. A lone caller never waits.
 GATHER_S = 0.0015
 RETRY_AFTER_S = 1
+#: How long the store is asked what became of a commit that it broke off. The rooms of the process share the store, so
+#: nobody else could be served in that time.
+READ_BACK_S = 10.0
+READ_BACK_PAUSE_S = 0.1
 #: Events between two snapshots of a room in memory: a start replays at most this many, in about a second.
 SNAPSHOT_EVERY_EVENTS = 100_000
 
@@ -65,6 +69,7 @@ class Sequencer:
         self.rebuilds = 0
         self.broken: str | None = None
         self._snapshot_seq = 0
+        self._unheard: list[Recorded] = []
         self._pending: deque[Unit] = deque()
         self._scheduled = False
         self._crowded = False
@@ -137,7 +142,7 @@ class Sequencer:
                 units.append(unit)
         return units
 
-    def _turn(self, connection: Connection) -> None:
+    def _turn(self, connection: Connection | None) -> None:
         if self._crowded:
             time.sleep(GATHER_S)
         units = self._take()
@@ -151,8 +156,10 @@ class Sequencer:
             if more:
                 self.writer.call(self._turn)
 
-    def _serve(self, connection: Connection, units: list[Unit]) -> None:
-        if self.broken is not None and not self._mend(connection):
+    def _serve(self, connection: Connection | None, units: list[Unit]) -> None:
+        if connection is None:
+            self.broken = self.broken or "the store cannot be reached"
+        if connection is None or (self.broken is not None and not self._mend()):
             self._refuse(units)
             return
         reads = [unit for unit in units if unit.read is not None]
@@ -165,16 +172,21 @@ class Sequencer:
             except Poisoned as poisoned:
                 writes.remove(poisoned.unit)
                 self._answer([poisoned.unit], poisoned.error)
-                if not self._mend(connection):
+                if not self._mend():
                     self._refuse(writes)
                     return
+            except OutcomeUnknown as unknown:
+                self._answer(writes, unknown)
+                self._mend()
+                return
             except Exception:
                 _log.exception("the commit of %s failed", self.room.name)
                 self._refuse(writes)
-                self._mend(self.writer.connection)
+                self._mend()
                 return
             else:
-                self._deliver(writes, recorded)
+                heard, self._unheard = [*self._unheard, *recorded], []
+                self._deliver(writes, heard)
                 self._snapshot(self.writer.connection)
                 return
 
@@ -190,7 +202,7 @@ class Sequencer:
             self._deliver([unit], [])
 
     def _commit(self, connection: Connection, units: Sequence[Unit]) -> list[Recorded]:
-        """Decides the units and commits what they did. Raises Poisoned, or whatever the store raises."""
+        """Decides the units and commits what they did. Raises Poisoned, OutcomeUnknown, or what the store raises."""
         transaction = connection.begin()
         try:
             batch = Batch(self.room, connection, units, self.tail, max(self.clock.now_us(), self.tail.at))
@@ -211,18 +223,31 @@ class Sequencer:
         return batch.recorded
 
     def _was_committed(self, tail: Tail) -> bool:
-        """Reads the log back where the connection broke during a commit: is its end the end of the batch?"""
-        connection = self.writer.reconnect()
-        with connection.begin():
-            return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
+        """Reads the log back where the connection broke during a commit: is its end the end of the batch?
 
-    def _mend(self, connection: Connection) -> bool:
-        """Rebuilds the room from its log after a batch that did not become part of it."""
-        try:
-            if connection.invalidated or connection.closed:
+        Raises OutcomeUnknown where the store stays away: to refuse the batch then might be untrue.
+        """
+        until = time.monotonic() + READ_BACK_S
+        while True:
+            try:
                 connection = self.writer.reconnect()
+                with connection.begin():
+                    return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
+            except Exception as error:
+                if time.monotonic() >= until:
+                    raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error
+            time.sleep(READ_BACK_PAUSE_S)
+
+    def _mend(self) -> bool:
+        """Rebuilds the room from its log after a batch that did not become part of it, as far as is known."""
+        try:
+            connection = self.writer.connection
             with connection.begin():
-                self.tail = self.room.rebuild(connection)
+                tail = self.room.rebuild(connection)
+                # Events beyond the tail: a commit that was never read back did happen.
+                unheard = list(self.room.log.read(connection, self.tail.seq))
+            self.tail = tail
+            self._unheard += unheard
         except Exception as error:
             self.broken = f"{type(error).__name__}: {error}"
             _log.exception("%s could not be rebuilt from its log", self.room.name)

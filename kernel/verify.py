@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from kernel.log import GENESIS, Log, StoredEvent, chain_hash
 from kernel.machine import Machine
-from kernel.room import Finding, Projected, Room
+from kernel.room import Finding, Projected, Room, table_of
+from kernel.tables import IdempotencyRow, SnapshotRow
 
 #: Rows compared at a time.
 ROWS_PER_PAGE = 5_000
@@ -34,6 +35,7 @@ def verify_room(
                 replayed = False
                 yield finding
         progress(1)
+    yield from _check_end(room.name, connection, seq)
     if replayed:
         for name, projected in room.projections.items():
             yield from _check_rows(room.name, name, projected, machine, connection, kinds)
@@ -67,6 +69,24 @@ def _check_link(room: Room, row: StoredEvent, prev_hash: bytes, seq: int) -> Ite
             row.type,
             f"Event {row.seq} ({row.type}) is not what was written: its hash does not fit.",
             f"事件 {row.seq}（{row.type}）与写入时不一致：哈希不符。",
+        )
+
+
+def _check_end(room: str, connection: Connection, seq: int) -> Iterator[Finding]:
+    """A chain without its last events is whole; keys and snapshots remember how far it went."""
+    keys, snapshots = table_of(IdempotencyRow).c, table_of(SnapshotRow).c
+    went_to = [
+        connection.execute(select(func.max(last)).where(owner == room)).scalar() or 0
+        for last, owner in ((keys.first_seq + keys.events - 1, keys.room), (snapshots.seq, snapshots.room))
+    ]
+    if max(went_to) > seq:
+        yield Finding(
+            room,
+            "log_cut",
+            seq,
+            "",
+            f"The log ends with event {seq}, but there was an event {max(went_to)}: its end is missing.",
+            f"日志止于事件 {seq}，但曾有事件 {max(went_to)}：末尾缺失。",
         )
 
 

@@ -12,6 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.store import Store
 
+#: What a room does when its turn comes; it gets None while the store cannot be reached, and then answers its callers.
+Turn = Callable[[Connection | None], None]
+
 _log = logging.getLogger("h2market.writer")
 
 
@@ -20,7 +23,7 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._turns: SimpleQueue[Callable[[Connection], None] | None] = SimpleQueue()
+        self._turns: SimpleQueue[Turn | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="h2market-writer", daemon=True)
 
@@ -30,26 +33,32 @@ class Writer:
             self._connection = self.store.connect_writer()
         self._thread.start()
 
-    def call(self, turn: Callable[[Connection], None]) -> None:
+    def call(self, turn: Turn) -> None:
         """Queues a turn."""
         self._turns.put(turn)
 
     @property
     def connection(self) -> Connection:
-        """The writing connection; only the writer's own thread, or a caller before `start`, may use it."""
+        """The writing connection, a new one where it is broken; only the writer's own thread, or a caller before
+        `start`, may use it. Raises what the store raises while it cannot be reached."""
+        if self._connection is not None and (self._connection.invalidated or self._connection.closed):
+            self._drop()
         if self._connection is None:
             self._connection = self.store.connect_writer()
         return self._connection
 
     def reconnect(self) -> Connection:
         """A new writing connection in place of one that is broken."""
+        self._drop()
+        return self.connection
+
+    def _drop(self) -> None:
         if self._connection is not None:
             try:
                 self._connection.close()
             except SQLAlchemyError:
                 self._connection.invalidate()
             self._connection = None
-        return self.connection
 
     def stop(self) -> None:
         """Finishes what is queued, then lets the connection go."""
@@ -64,7 +73,15 @@ class Writer:
     def _run(self) -> None:
         while (turn := self._turns.get()) is not None:
             try:
-                turn(self.connection)
+                turn(self._reached())
             except Exception:
                 # A turn answers its own callers; what reaches this point is a defect of the kernel itself.
                 _log.exception("a turn of the writer failed")
+
+    def _reached(self) -> Connection | None:
+        # A turn that is not taken would leave its callers without an answer, and its room without another turn.
+        try:
+            return self.connection
+        except Exception:
+            _log.exception("the store cannot be reached")
+            return None

@@ -22,6 +22,8 @@ from settlement.errors import (
     StatementGap,
     StatementOfAnotherAccount,
     StatementOutOfOrder,
+    StatementOverlaps,
+    StatementRepeated,
     StatementSize,
     StatementSum,
     WithdrawalStateRefused,
@@ -105,6 +107,7 @@ def import_statement(desk: Desk, command: ImportStatement) -> None:
             raise StatementDiffers(field="reference", reference=statement.reference)
         return
     _check_balances(book, statement)
+    _check_unread(desk.view, book, statement)
     desk.emit(
         StatementImported(
             statement_id=key,
@@ -133,6 +136,18 @@ def _check_balances(book: BankBook, statement: BankStatementFile) -> None:
         raise StatementSum(
             field="closing", computed_fen=statement.opening_fen + moved_fen, closing_fen=statement.closing_fen
         )
+
+
+def _check_unread(view: View, book: BankBook, statement: BankStatementFile) -> None:
+    """Where entries add up to nothing, as on an account that is swept every day, the balances do not tell a statement
+    that is delivered again under another name: its deposits would be credited twice."""
+    if statement.from_day < book.closing_day:
+        raise StatementOverlaps(field="from_day", from_day=statement.from_day, closing_day=book.closing_day)
+    last = view.get(BankStatement, BANK_STATEMENTS, book.last_statement_id)
+    if last is None or not statement.lines:
+        return
+    if content_hash(msgspec.structs.replace(statement, reference=last.reference)) == last.content_hash:
+        raise StatementRepeated(field="reference", reference=statement.reference, last=last.reference)
 
 
 def candidates(line: StatementLine) -> tuple[str, ...]:
@@ -204,7 +219,8 @@ def match_withdrawal(desk: Desk, command: MatchWithdrawal) -> None:
         raise WithdrawalStateRefused(
             field="withdrawal_id", withdrawal_id=withdrawal.id, state=withdrawal.state, needed="instructed"
         )
-    if entry.direction != "debit" or entry.amount_fen != withdrawal.amount_fen:
+    # A reversal takes a deposit back: it paid nobody, and the payout is still to come.
+    if entry.direction != "debit" or entry.reversal or entry.amount_fen != withdrawal.amount_fen:
         raise EntryTargetRefused(field="withdrawal_id", account_id=withdrawal.id)
     desk.emit(WithdrawalMatched(entry.id, withdrawal.id, withdrawal.participant_id, entry.amount_fen))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -77,7 +78,8 @@ def bank_routes(service: SettlementService) -> APIRouter:
         """Books a statement of the market's bank account: deposits to owners, payouts to withdrawals, the rest to
         suspense. The same statement again changes nothing and gives the same answer. Scope: operate."""
         call.require("operate")
-        statement = read_statement(request.headers.get("content-type", ""), call.body)
+        # Off the loop: a large file takes seconds, and orders of the same process would wait for it.
+        statement = await asyncio.to_thread(read_statement, request.headers.get("content-type", ""), call.body)
         await service.execute(call, commands.ImportStatement(statement), "POST /v1/bank-statements")
         # Entries that were matched at once stay so, so the rows give the same answer however often they are asked.
         with service.store.reading() as session:

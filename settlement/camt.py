@@ -170,7 +170,7 @@ def _balance_fen(balance: Any, code: str) -> int:
 def _period_day(stmt: Any, end: str, balance: Any) -> str:
     period = stmt.fr_to_dt
     moment = getattr(period, end, None)
-    return str(moment)[:10] if moment is not None else _day(balance.dt, "Bal.Dt")
+    return day_of(str(moment)[:10], "FrToDt") if moment is not None else _day(balance.dt, "Bal.Dt")
 
 
 def _day(choice: Any, field: str) -> str:

@@ -5,7 +5,8 @@
     ├── BatchTooLarge
     ├── BooksNotOpen, BooksOpenOtherwise
     ├── AccountIdRefused, AccountExistsOtherwise
-    ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder, StatementSize
+    ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder, StatementSize,
+    │   StatementOverlaps, StatementRepeated
     ├── EntryNotOpen, EntryTargetRefused
     ├── NoPayoutAccount, WithdrawalAmount, WithdrawalExceedsFunds, WithdrawalExistsOtherwise, WithdrawalStateRefused
     └── NothingToPay
@@ -196,6 +197,22 @@ class StatementOutOfOrder(Refusal):
     code = "statement_out_of_order"
     en = "The statement ends on {to_day}, before {closing_day}, the end of the last one."
     zh = "该对账单截至 {to_day}，早于上一份的截止日 {closing_day}。"
+
+
+class StatementOverlaps(Refusal):
+    """The statement begins before the last one ended."""
+
+    code = "statement_overlaps"
+    en = "The statement begins on {from_day}, before {closing_day}, the end of the last one: it has days read before."
+    zh = "该对账单始于 {from_day}，早于上一份的截止日 {closing_day}，其中含已导入的日期。"
+
+
+class StatementRepeated(Refusal):
+    """The statement is the last one under another reference."""
+
+    code, status = "statement_repeated", 409
+    en = "Statement {reference} says, entry by entry, what {last} said: it is the same one under another reference."
+    zh = "对账单 {reference} 与 {last} 逐条相同：系同一对账单的另一编号。"
 
 
 class StatementSize(Refusal):

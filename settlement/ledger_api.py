@@ -91,8 +91,10 @@ def ledger_routes(service: SettlementService) -> APIRouter:
     ) -> BalanceAnswer:
         """An account as it stood at a time, by default now. Scope: read."""
         row = _own_account(session, call.require("read"), account_id)
-        moment = service.clock.now_us() if at is None else at
-        then = balance_at(session, account_id, moment)
+        if at is None:
+            # The account as it stands, not a sum up to the clock: that one was set back where the log is ahead of it.
+            return BalanceAnswer(**dict(account_of(row)), at=service.clock.now_us())
+        then = balance_at(session, account_id, at)
         answer = account_answer(
             row.id,
             row.participant_id,
@@ -101,7 +103,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
             then.debits_pending_fen,
             then.credits_pending_fen,
         )
-        return BalanceAnswer(**dict(answer), at=moment)
+        return BalanceAnswer(**dict(answer), at=at)
 
     @routes.get(
         "/v1/accounts/{account_id}/transfers",

@@ -28,6 +28,7 @@ from settlement.model import (
     TRADES,
     TRANSFERS,
     WITHDRAWALS,
+    BankBook,
     ClientKey,
     Obligation,
     Party,
@@ -333,7 +334,8 @@ def _withdrawal(withdrawal_id: str) -> Iterator[Key]:
 
 
 def touches_more(command: Command, view: View) -> list[Key]:
-    """The rows that are only known once those of `touches` are loaded: the accounts behind holds and withdrawals.
+    """The rows that are only known once those of `touches` are loaded: the accounts behind holds and withdrawals, the
+    statement that was read last.
 
     What an earlier command of the same batch makes, that command has loaded the accounts of.
     """
@@ -347,6 +349,9 @@ def touches_more(command: Command, view: View) -> list[Key]:
             obligation = view.get(Obligation, OBLIGATIONS, key)
             if obligation is not None:
                 keys += _accounts(cash_account(obligation.payer_id), cash_account(obligation.payee_id))
+        elif table == BANK_BOOKS:
+            book = view.get(BankBook, BANK_BOOKS, key)
+            keys += [(BANK_STATEMENTS, book.last_statement_id)] if book is not None else []
         elif table == WITHDRAWALS:
             keys += _behind_withdrawal(view, key)
         elif table == CLIENT_KEYS:

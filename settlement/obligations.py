@@ -190,9 +190,10 @@ def _settle(desk: Desk, due: Due) -> None:
             if obligation is None or spent_fen is None:
                 return
             parts.append((obligation, spent_fen))
-    if any(obligation.state in ("paid", "voided") for obligation, _ in parts):
-        _block(desk, due, parts[0][0], "hold_resolved_before", 0)
-        return
+    for obligation, _ in parts:
+        if obligation.state in ("paid", "voided"):
+            _block(desk, due, obligation, "hold_resolved_before", 0)
+            return
     if all(_covered(desk, due, obligation, spent_fen) for obligation, spent_fen in parts):
         _pay(desk, due, parts)
 

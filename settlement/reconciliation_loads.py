@@ -8,7 +8,7 @@ from kernel.quantity import MICROS_PER_S, amount_fen
 from settlement.differences import NOTHING, Difference, RuleResult, Side, Text, mass, money, plain
 from settlement.evidence import Books, Facts, HaulageLike, LoadLike, TradeLike
 from settlement.ledger import TRADE_HOLD
-from settlement.model import Due, Obligation, Trade, Transfer, cash_account, due_id, hold_id
+from settlement.model import Due, Obligation, Trade, Transfer, cash_account, due_id, hold_id, participant_of
 
 HOUR_US = 3_600 * MICROS_PER_S
 DAY_US = 24 * HOUR_US
@@ -82,6 +82,15 @@ def _same_trade(trade: TradeLike, own: Trade | None) -> Iterator[Difference]:
         )
 
 
+def _between(payer_id: str, payee_id: str) -> Text:
+    return Text(f"{payer_id} to {payee_id}", f"{payer_id} 付给 {payee_id}")
+
+
+def _terms(price_fen: int, payer_id: str, payee_id: str) -> Text:
+    sides = _between(payer_id, payee_id)
+    return Text(f"{price_fen} fen/kg, {sides.en}", f"{price_fen} 分/kg，{sides.zh}")
+
+
 def _held(key: str, trade: TradeLike, obligation: Obligation | None, hold: Transfer | None) -> Iterator[Difference]:
     wanted_fen = amount_fen(trade.price_fen_per_kg, trade.maximum_mass_g)
     wanted = Side(Text("to be held for the trade", "成交应冻结"), money(wanted_fen))
@@ -91,6 +100,10 @@ def _held(key: str, trade: TradeLike, obligation: Obligation | None, hold: Trans
     if obligation.hold_fen != wanted_fen:
         owed = Side(Text("owed in settlement", "结算所记应付"), money(obligation.hold_fen))
         yield Difference(key, wanted, owed, trade.traded_at, _LOG, wanted_fen - obligation.hold_fen)
+    traded = _terms(trade.price_fen_per_kg, trade.buyer_id, trade.seller_id)
+    noted = _terms(obligation.price_fen_per_kg, obligation.payer_id, obligation.payee_id)
+    if noted != traded and obligation.hold_fen == wanted_fen:
+        yield Difference(key, Side(EXCHANGE, traded), Side(SETTLEMENT, noted), trade.traded_at, _LOG)
     if obligation.state == "refused":
         refused = Side(Text("held", "已冻结"), Text("refused: the buyer has not enough", "被拒：买方资金不足"))
         resolve = Text(
@@ -102,21 +115,34 @@ def _held(key: str, trade: TradeLike, obligation: Obligation | None, hold: Trans
         held_fen = hold.amount_fen if hold else 0
         held = Side(Text("held by the ledger", "账簿冻结"), money(held_fen))
         yield Difference(key, wanted, held, trade.traded_at, _LOG, wanted_fen - held_fen)
+    elif hold is not None:
+        owed = Side(Text("owed in settlement", "结算所记应付"), _between(obligation.payer_id, obligation.payee_id))
+        held = Side(
+            Text("held by the ledger", "账簿冻结"),
+            _between(participant_of(hold.debit_account_id), participant_of(hold.credit_account_id)),
+        )
+        if owed.value != held.value:
+            yield Difference(key, owed, held, trade.traded_at, _LOG)
 
 
 def loads_have_outcomes(facts: Facts, books: Books, now: int) -> RuleResult:
-    """Each traded hydrogen load is a shipment; each ended one is a due with the same masses; nothing else is due."""
+    """Each traded hydrogen load is a shipment and each shipment one of those; each ended one is a due with the same
+    masses; nothing else is due."""
     dues = {due.id: due for due in books.dues}
     known = set()
     found: list[Difference] = []
     loads = {load.shipment_id: load for load in facts.loads}
     traded = [trade for trade in facts.trades if trade.kind != "haulage"]
+    wanted = set()
     for trade in traded:
         for load_no in range(1, trade.loads + 1):
             key = f"S{trade.trade_id}-{load_no}"
+            wanted.add(key)
             if key not in loads:
                 found.append(_unknown(key, TRACKING, EXCHANGE, _trade_text(trade), trade.traded_at, _tracking(key)))
     for load in facts.loads:
+        if load.shipment_id not in wanted:
+            found.append(_unknown(load.shipment_id, EXCHANGE, TRACKING, plain(load.state), load.closed_at or now, _LOG))
         key = due_id(load.trade_id, load.load_no)
         known.add(key)
         found += _same_outcome(key, load, dues.get(key), now)
@@ -169,7 +195,7 @@ def _same_outcome(key: str, load: LoadLike, due: Due | None, now: int) -> Iterat
 
 
 def haulage_has_outcome(facts: Facts, books: Books, now: int) -> RuleResult:
-    """Each traded load of haulage carries a shipment that names it back, or lapses and is released."""
+    """Each traded load of haulage, and no other, carries a shipment that names it back, or lapses and is released."""
     loads = {load.shipment_id: load for load in facts.loads}
     known = {(one.haulage_trade_id, one.load_no): one for one in facts.haulage}
     dues = {due.id: due for due in books.dues}
@@ -178,11 +204,13 @@ def haulage_has_outcome(facts: Facts, books: Books, now: int) -> RuleResult:
     for trade in traded:
         for load_no in range(1, trade.loads + 1):
             key = hold_id(trade.trade_id, load_no)
-            one = known.get((trade.trade_id, load_no))
+            one = known.pop((trade.trade_id, load_no), None)
             if one is None:
                 found.append(_unknown(key, TRACKING, EXCHANGE, _trade_text(trade), trade.traded_at, _tracking(key)))
             else:
                 found += _haulage_ends(key, trade, one, loads.get(one.shipment_id), dues, now)
+    for (trade_id, load_no), one in known.items():
+        found.append(_unknown(hold_id(trade_id, load_no), EXCHANGE, TRACKING, plain(one.state), now, _LOG))
     title = Text("Every traded haulage carries a load or is released", "每笔成交运力均已承运或已释放")
     return RuleResult("haulage_has_outcome", title, sum(trade.loads for trade in traded), tuple(found))
 
@@ -208,27 +236,45 @@ def _haulage_ends(
 
 
 def dues_are_paid(facts: Facts, books: Books, now: int) -> RuleResult:
-    """Each due is settled within a day, and seller and haulier got what masses and prices give."""
+    """Each due is settled within a day, seller and haulier got what masses and prices give, and what a load was held
+    for ends with a due and not without one."""
     obligations = {obligation.id: obligation for obligation in books.obligations}
     posts = {row.pending_id: row for row in books.transfers if row.kind == "post" and row.code == TRADE_HOLD}
     maximum_g = {f"T{trade.trade_id}": trade.maximum_mass_g for trade in facts.trades}
     found: list[Difference] = []
+    ended = set()
     for due in books.dues:
         if due.settled_at:
+            ended |= {due.hydrogen_hold_id, due.haulage_hold_id}
             found += _paid(due, obligations, posts, maximum_g)
         elif now - due.recorded_at > DAY_US:
             found.append(_unpaid(due))
+    for obligation in books.obligations:
+        if obligation.state in ("paid", "voided") and obligation.id not in ended:
+            found.append(
+                Difference(
+                    obligation.id,
+                    Side(Text("settled dues", "已结应付"), NOTHING),
+                    Side(Text("obligation", "付款义务"), plain(obligation.state)),
+                    now,
+                    _LOG,
+                )
+            )
     title = Text("Every due is paid in time and to the fen", "每笔应付按时足额支付，分毫不差")
     return RuleResult("dues_are_paid", title, len(books.dues), tuple(found))
 
 
+_BLOCKED = {
+    "exceeds_credits": Text("The buyer pays in; the load is paid at the next run.", "买方入金后，下次结算运行即支付。"),
+    "hold_resolved_before": _LOG,  # tracking names a hold once
+}
+
+
 def _unpaid(due: Due) -> Difference:
-    blocked = due.state == "blocked"
     why = due.blocked_code or due.state
-    resolve = (
-        Text("The buyer pays in; the load is paid at the next run.", "买方入金后，下次结算运行即支付。")
-        if blocked
-        else Text("Look at the job settlement.payments in /health.", "请查看 /health 中的 settlement.payments 任务。")
+    resolve = _BLOCKED.get(
+        due.blocked_code,
+        Text("Look at the job settlement.payments in /health.", "请查看 /health 中的 settlement.payments 任务。"),
     )
     return Difference(
         due.id,
@@ -269,6 +315,14 @@ def _paid(
                 due.settled_at,
                 _LOG,
                 wanted_fen - paid_fen,
+            )
+        elif obligation.state != ("paid" if wanted_fen else "voided"):
+            yield Difference(
+                hold,
+                Side(Text("due", "应付"), plain(due.state)),
+                Side(Text("obligation", "付款义务"), plain(obligation.state)),
+                due.settled_at,
+                _LOG,
             )
 
 

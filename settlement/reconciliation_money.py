@@ -22,6 +22,8 @@ from settlement.model import (
     participant_of,
 )
 
+#: The exchange answers a request for money within seconds of the courier reaching it.
+ANSWER_OPEN_US = 3_600 * MICROS_PER_S
 #: A bank books a payout on the next working day; with a weekend between that is the third.
 PAYOUT_OPEN_US = 3 * 24 * 3_600 * MICROS_PER_S
 
@@ -88,8 +90,22 @@ def limits_follow_money(facts: Facts, books: Books, now: int) -> RuleResult:
             if told_fen != own_fen:
                 sides = Side(left, money(told_fen)), Side(right, money(own_fen))
                 found.append(Difference(participant_id, *sides, since, _COURIER, told_fen - own_fen))
+    found += _unanswered(books, now)
     title = Text("Trading limits follow the money", "交易限额与资金一致")
     return RuleResult("limits_follow_money", title, len(everybody), tuple(found))
+
+
+def _unanswered(books: Books, now: int) -> Iterator[Difference]:
+    """What was asked of the exchange and never answered: neither side has moved money, so no sum tells."""
+    for withdrawal in books.withdrawals:
+        if withdrawal.state == "requested" and now - withdrawal.requested_at > ANSWER_OPEN_US:
+            yield Difference(
+                withdrawal.id,
+                Side(Text("asked of the exchange", "已向交易申请"), money(withdrawal.amount_fen)),
+                Side(Text("its answer", "交易答复"), NOTHING),
+                withdrawal.requested_at,
+                _COURIER,
+            )
 
 
 def reservations(facts: Facts, _books: Books, now: int) -> RuleResult:
@@ -122,6 +138,7 @@ def bank_agrees(_facts: Facts, books: Books, now: int) -> RuleResult:
         found += _chain(book, books)
     found += _entries(books)
     found += _suspense(books, now)
+    found += _paid_out(books)
     late, open_items = _payouts(books, now)
     title = Text("The ledger agrees with the bank", "账簿与银行一致")
     checked = len(books.statements) + len(books.entries)
@@ -173,7 +190,8 @@ def _signed(transfers: Iterable[Transfer], account_id: str = BANK) -> int:
 
 
 def _entries(books: Books) -> Iterator[Difference]:
-    """Each statement has its entries, each entry one transfer at the bank, and the bank account no other transfer."""
+    """Each statement has its entries, each entry one transfer between the bank and its owner, or suspense, and the bank
+    account has no other transfer."""
     at_bank = {row.id: row for row in books.transfers if _moves(row, BANK) and row.id != "opening"}
     by_statement: Counter[str] = Counter()
     moved: Counter[str] = Counter()
@@ -186,6 +204,15 @@ def _entries(books: Books) -> Iterator[Difference]:
         booked_fen = _signed([row]) if row else 0
         if booked_fen != wanted_fen:
             yield _misbooked(entry.id, wanted_fen, booked_fen, imported_at.get(entry.statement_id, 0))
+        owner = entry.account_id if entry.state == "matched" else SUSPENSE
+        if row is not None and owner not in (row.debit_account_id, row.credit_account_id):
+            yield Difference(
+                entry.id,
+                Side(Text("account of the entry", "明细归属"), plain(owner)),
+                Side(_LEDGER, plain(f"{row.debit_account_id} -> {row.credit_account_id}")),
+                row.created_at,
+                _VERIFY,
+            )
     for row in at_bank.values():
         yield _misbooked(row.id, 0, _signed([row]), row.created_at)
     for statement in books.statements:
@@ -245,6 +272,25 @@ def _suspense(books: Books, now: int) -> Iterator[Difference]:
 
 def _entry_fen(entry: BankEntry) -> int:
     return entry.amount_fen if entry.direction == "credit" else -entry.amount_fen
+
+
+def _paid_out(books: Books) -> Iterator[Difference]:
+    """Each payout that is paid has its entry, and no other payout has one."""
+    left_bank_fen = {entry.withdrawal_id: entry.amount_fen for entry in books.entries if entry.direction == "debit"}
+    for withdrawal in books.withdrawals:
+        if withdrawal.purpose != "payout":
+            continue
+        paid_fen = withdrawal.amount_fen if withdrawal.state == "paid" else 0
+        booked_fen = left_bank_fen.get(withdrawal.id, 0)
+        if paid_fen != booked_fen:
+            yield Difference(
+                withdrawal.id,
+                Side(Text(f"paid out ({withdrawal.state})", f"已付（{withdrawal.state}）"), money(paid_fen)),
+                Side(Text("entry of the bank", "银行明细"), money(booked_fen)),
+                withdrawal.resolved_at or withdrawal.requested_at,
+                _VERIFY,
+                paid_fen - booked_fen,
+            )
 
 
 def _payouts(books: Books, now: int) -> tuple[list[Difference], tuple[OpenItem, ...]]:

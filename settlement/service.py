@@ -102,7 +102,7 @@ class SettlementService(Service):
     async def open_books(self, actor: str) -> None:
         """Opens the books over the settings' bank account. Raises BooksOpenOtherwise if another's are open."""
         bank = self.bank
-        command = OpenBooks(bank.account_number, bank.holder, bank.bank_code)
+        command = OpenBooks(bank.account_number, bank.holder, bank.bank_code, bank.opening_fen)
         await self.sequencer.submit(command, actor=actor)
 
     async def pay_due_loads(self, actor: str) -> Run:

@@ -300,3 +300,53 @@ def test_a_replica_copies_the_log_and_takes_no_event_that_does_not_continue_the_
                 assert list(verify_room(mirror_room(), connection)) == []
 
     asyncio.run(run())
+
+
+def test_a_follower_stops_also_at_the_moment_that_news_comes(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with rooms(sqlite_url) as two:
+            source = LocalSource(two.store, two.source)
+            reading = asyncio.create_task(source.stored(0, 10))
+            await asyncio.sleep(0)
+            source._news.set()
+            await asyncio.sleep(0)  # its waiter is done, the reader has not heard of it yet
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_replica_goes_on_after_a_commit_whose_outcome_was_not_known(sqlite_url: str, committed: bool) -> None:
+    async def run() -> None:
+        async with rooms(sqlite_url) as two:
+            for amount in (1, 2):
+                await two.source.submit(Add("a", amount), actor="K1")
+            replica, heard = Replica(mirror_room(), two.writer), list[Recorded]()
+            replica.on_commit(heard.extend)
+            follower = Follower("replica", LocalSource(two.store, two.source), replica.deliver, 0)
+            begin = two.writer.connection.begin
+
+            class Breaking:
+                def __enter__(self) -> None:
+                    self.transaction = begin()
+
+                def __exit__(self, *_error: object) -> None:
+                    two.writer.connection.begin = begin  # type: ignore[method-assign]
+                    if committed:
+                        self.transaction.commit()
+                    else:
+                        self.transaction.rollback()
+                    raise ConnectionError("the connection broke")
+
+            two.writer.connection.begin = Breaking  # type: ignore[method-assign, assignment]
+            with pytest.raises(ConnectionError):
+                await follower.step()
+            assert follower.cursor == replica.tail.seq == (2 if committed else 0)
+            await two.source.submit(Add("a", 4), actor="K1")
+            await follower.step()
+            assert (replica.tail, two.values()) == (two.source.tail, {"a": 7})
+            assert [recorded.seq for recorded in heard] == [1, 2, 3]
+
+    asyncio.run(run())

@@ -274,3 +274,21 @@ def test_verify_names_the_event(
         assert named[0].event == "Added"
 
     asyncio.run(run())
+
+
+@ROOMS
+def test_verify_misses_the_end_of_a_log_that_was_cut(database_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            await sequencer.submit(Add("a", 5), actor="K1", key=key("k"))
+            assert findings(sequencer) == []
+            with sequencer.writer.connection.begin():
+                for spoil in (
+                    "DELETE FROM counter_events WHERE seq = 2",
+                    "UPDATE counter_counters SET value = 1, event_seq = 1",
+                ):
+                    sequencer.writer.connection.execute(text(spoil))
+            assert findings(sequencer) == ["log_cut"]
+
+    asyncio.run(run())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
+from kernel.errors import H2MarketError
 from kernel.machine import Entity, View
 from kernel.messages import Codec, Command, Event, Recorded
 from settlement.commands import (
@@ -58,6 +62,7 @@ class House:
         self.view = StrictView()
         self.machine = SettlementMachine(self.view)
         self.log: list[Recorded] = []
+        self.asked: list[Command] = []
         self.at = START
         self.closing_fen = 0
         self.statements = 0
@@ -65,6 +70,7 @@ class House:
     def do(self, command: Command) -> list[Event]:
         """Applies a command; a refusal is raised after it was seen to have changed nothing."""
         assert _COMMANDS.decode(type(command).__name__, _COMMANDS.encode(command)) == command
+        self.asked.append(command)
         before = self.state()
         self.view.allowed = None
         self.view.allowed = {*touches(command), *touches_more(command, self.view)}
@@ -95,6 +101,33 @@ class House:
         for recorded in self.log:
             other.machine.evolve(recorded.event, recorded.at, recorded.seq)
         return other.state()
+
+    def in_batches(self, sizes: Iterable[int]) -> tuple[list[Event], dict[str, dict[str, tuple[object, ...]]]]:
+        """Log and rows after the same commands in batches, each over what its commands touch before the first of them
+        is decided, as the service loads it."""
+        rows = View()
+        log: list[Event] = []
+        commands = iter(self.asked)
+        for size in sizes:
+            batch = list(islice(commands, size))
+            view = View()
+            for named in (touches, lambda command: touches_more(command, view)):  # noqa: B023 - used at once
+                for table, key in [pair for command in batch for pair in named(command)]:
+                    entity = rows.entities.get(table, {}).get(key)
+                    if entity is not None and key not in view.entities.get(table, {}):
+                        view.preload(table, key, msgspec.structs.replace(entity))
+            machine = SettlementMachine(view)
+            for command in batch:
+                with suppress(H2MarketError):
+                    log += machine.apply(command, self.at, len(log) + 1)
+            for table, changed in view.changes.tables.items():
+                rows.entities.setdefault(table, {}).update(changed)
+        found = {
+            table: {key: msgspec.structs.astuple(entity) for key, entity in entities.items()}
+            for table, entities in rows.entities.items()
+            if entities
+        }
+        return log, found
 
     def account(self, account_id: str) -> Account:
         found = self.view.get(Account, ACCOUNTS, account_id)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kernel.clock import to_text
+from kernel.clock import SimulatedClock, to_text
 from kernel.quantity import MICROS_PER_S
 from seeds.bank import statement_camt053, statement_csv
 from settlement.commands import ApproveWithdrawal, HoldForTrade, RecordDue
@@ -170,6 +170,12 @@ def test_accounts_are_seen_by_their_owner_and_the_overseers(house: Counter) -> N
     assert house.request("GET", "/v1/accounts").status_code == 401
     for cursor in ("AA", "!!", "a", "_w"):
         assert house.get("/v1/accounts", "auditor", cursor=cursor).status_code == 422
+
+
+def test_a_clock_that_was_set_back_hides_no_money(house: Counter) -> None:
+    house.fund(P1=1_000_00)
+    house.service.clock = SimulatedClock(START - 1)
+    assert house.get("/v1/accounts/cash:P1/balance", "P1").json()["posted"] == "1000.00"
 
 
 def test_a_balance_is_told_as_it_was(house: Counter) -> None:

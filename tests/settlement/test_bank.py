@@ -20,6 +20,8 @@ from settlement.errors import (
     StatementGap,
     StatementOfAnotherAccount,
     StatementOutOfOrder,
+    StatementOverlaps,
+    StatementRepeated,
     StatementSize,
     StatementSum,
 )
@@ -99,6 +101,20 @@ def test_a_statement_continues_the_last_one() -> None:
             house.do(ImportStatement(bad))
     assert house.do(ImportStatement(good))
     assert house.row(BankBook, BANK_BOOKS, "bank:main").closing_fen == 150
+
+
+def test_a_statement_that_moves_nothing_is_read_once_under_any_reference() -> None:
+    house = House().open("P7")
+    sweep = StatementLine("debit", 100, "2026-01-05", remittance="sweep")
+    statement = house.next_statement(deposit("P7", 100), sweep)
+    assert house.do(ImportStatement(statement))
+    with pytest.raises(StatementRepeated):
+        house.do(ImportStatement(msgspec.structs.replace(statement, reference="S2")))
+    with pytest.raises(StatementOverlaps):
+        house.do(ImportStatement(msgspec.structs.replace(statement, reference="S2", from_day="2026-01-04")))
+    assert cash(house, "P7") == (100, 0)
+    for reference in ("S2", "S3"):  # two of one day without entries are two
+        assert house.do(ImportStatement(msgspec.structs.replace(statement, reference=reference, lines=())))
 
 
 def test_a_day_without_entries_is_a_statement_too() -> None:

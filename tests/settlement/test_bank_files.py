@@ -106,6 +106,7 @@ HOSTILE_CAMT = {
     "precision": camt(">10.50</Amt>", ">10.505</Amt>"),
     "balances_add_up": camt(">10.50</Amt>", ">10.51</Amt>").replace(b">10.50</Amt>", b">10.51</Amt>"),
     "range": camt(">10.50</Amt>", ">0.00</Amt>"),
+    "day": camt("<FrDtTm>2026-01-06T", "<FrDtTm>-2026-01-06T"),
     "required": camt("<Id>S1</Id>", "<Id> </Id>"),
     "length": camt("<Id>S1</Id>", f"<Id>{'x' * 65}</Id>"),
 }

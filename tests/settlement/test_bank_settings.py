@@ -8,8 +8,13 @@ from settlement.bank_settings import BankSettings
 
 
 def test_the_environment_names_the_account() -> None:
-    environ = {"H2MARKET_BANK_ACCOUNT": "12345", "H2MARKET_BANK_HOLDER": "示例", "H2MARKET_BANK_CODE": "102161000012"}
-    assert BankSettings.from_environment(environ) == BankSettings("12345", "示例", "102161000012")
+    environ = {
+        "H2MARKET_BANK_ACCOUNT": "12345",
+        "H2MARKET_BANK_HOLDER": "示例",
+        "H2MARKET_BANK_CODE": "102161000012",
+        "H2MARKET_BANK_OPENING": "1234.5",
+    }
+    assert BankSettings.from_environment(environ) == BankSettings("12345", "示例", "102161000012", 1_234_50)
     assert BankSettings.from_environment({}) == BankSettings()
 
 
@@ -21,6 +26,8 @@ def test_the_environment_names_the_account() -> None:
         ("H2MARKET_BANK_HOLDER", " "),
         ("H2MARKET_BANK_HOLDER", "x" * 141),
         ("H2MARKET_BANK_CODE", "10216100001"),
+        ("H2MARKET_BANK_OPENING", "-1.00"),
+        ("H2MARKET_BANK_OPENING", "1.005"),
     ],
 )
 def test_what_no_bank_would_take_is_named(name: str, value: str) -> None:

@@ -211,7 +211,8 @@ def test_haulage_is_paid_for_one_load_only() -> None:
     house.do(PAY)
     house.do(RecordDue("accepted", 102, 1, 101, 1, 340_000, 340_000))
     events = house.do(PayDue("D102-1", ("H102-1", "H101-1")))
-    assert isinstance(events[0], DueBlocked) and events[0].code == "hold_resolved_before"
+    assert isinstance(events[0], DueBlocked)
+    assert (events[0].hold_id, events[0].code) == ("H101-1", "hold_resolved_before")
     assert cash(house, "P3") == (68_000, 0) and cash(house, "P2") == (1_020_000, 0)
 
 

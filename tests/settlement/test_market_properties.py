@@ -7,6 +7,7 @@ settlement tells the exchange arrives late.
 from __future__ import annotations
 
 from collections import deque
+from itertools import repeat
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -219,6 +220,10 @@ class Market(RuleBasedStateMachine):
             self.carries_one_event()
         self.agrees_with_the_exchange()
         assert self.house.replayed() == self.house.state()
+        for size in (1, 7, 100):  # how requests fall into batches makes no difference
+            log, rows = self.house.in_batches(repeat(size, len(self.house.asked)))
+            assert log == [recorded.event for recorded in self.house.log]
+            assert rows == self.house.state()
 
     def agrees_with_the_exchange(self) -> None:
         obligations = [row for row in self.rows(OBLIGATIONS) if isinstance(row, Obligation)]

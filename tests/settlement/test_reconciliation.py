@@ -39,12 +39,13 @@ def market() -> Market:
     return Market()
 
 
-def replaced(rows: Sequence[Any], key: str, **changes: Any) -> None:
-    """Changes the fields of one entity of the books, in place."""
+def replaced(rows: Sequence[Any], key: str, **changes: Any) -> Any:
+    """Changes the fields of one entity of the books, in place, and gives it."""
     row = next(row for row in rows if row.id == key)
     for name, value in changes.items():
         assert getattr(row, name) != value
         setattr(row, name, value)
+    return row
 
 
 def fact(rows: Any, index: int, **changes: Any) -> None:
@@ -62,6 +63,11 @@ def without(rows: Any, key: str) -> Any:
     (row,) = [row for row in rows if row.id == key]
     rows.remove(row)
     return row
+
+
+def open_payout(books: Books, state: str = "approved") -> str:
+    """The first payout in a state."""
+    return next(row.id for row in books.withdrawals if (row.purpose, row.state) == ("payout", state))
 
 
 def test_a_market_that_agrees_has_no_difference(market: Market) -> None:
@@ -95,7 +101,7 @@ CASES: dict[str, tuple[Callable[[Facts, Books], object], dict[str, list[str]]]] 
     ),
     "a trade that the exchange does not know": (
         lambda facts, _: lose(facts.trades, 4),
-        {"trades_have_holds": ["T14", "H14-1"]},
+        {"trades_have_holds": ["T14", "H14-1"], "loads_have_outcomes": ["S14-1"]},
     ),
     "another price": (
         lambda facts, _: fact(facts.trades, 0, price_fen_per_kg=20_01),
@@ -103,7 +109,7 @@ CASES: dict[str, tuple[Callable[[Facts, Books], object], dict[str, list[str]]]] 
     ),
     "another buyer": (
         lambda facts, _: fact(facts.trades, 0, buyer_id="P4"),
-        {"trades_have_holds": ["T10"]},
+        {"trades_have_holds": ["T10", "H10-1", "H10-2"]},
     ),
     "a refused hold": (
         lambda _, books: replaced(books.obligations, "H10-2", state="refused"),
@@ -143,7 +149,7 @@ CASES: dict[str, tuple[Callable[[Facts, Books], object], dict[str, list[str]]]] 
     ),
     "an outcome without a due": (
         lambda _, books: without(books.dues, "D10-1"),
-        {"loads_have_outcomes": ["D10-1"]},
+        {"loads_have_outcomes": ["D10-1"], "dues_are_paid": ["H10-1", "H11-1"]},
     ),
     "a due that tracking does not know": (
         lambda facts, _: fact(facts.haulage, 3, state="used"),
@@ -155,7 +161,7 @@ CASES: dict[str, tuple[Callable[[Facts, Books], object], dict[str, list[str]]]] 
     ),
     "lapsed haulage that is not released": (
         lambda _, books: without(books.dues, "D15-1"),
-        {"haulage_has_outcome": ["H15-1"]},
+        {"haulage_has_outcome": ["H15-1"], "dues_are_paid": ["H15-1"]},
     ),
     "paid a fen too much": (
         lambda _, books: replaced(books.transfers, "H16-1:post", amount_fen=735_001),
@@ -217,6 +223,59 @@ CASES: dict[str, tuple[Callable[[Facts, Books], object], dict[str, list[str]]]] 
         lambda _, books: replaced(books.entries, books.entries[-1].id, state="assigned"),
         {"bank_agrees": ["suspense"]},
     ),
+    "an obligation of another price": (
+        lambda _, books: replaced(books.obligations, "H10-2", price_fen_per_kg=20_01),
+        {"trades_have_holds": ["H10-2"]},
+    ),
+    "an obligation to another seller": (
+        lambda _, books: replaced(books.obligations, "H10-2", payee_id="P3"),
+        {"trades_have_holds": ["H10-2", "H10-2"]},
+    ),
+    "a hold for another seller": (
+        lambda _, books: replaced(books.transfers, "H10-2", credit_account_id="cash:P3"),
+        {"trades_have_holds": ["H10-2"]},
+    ),
+    "a paid load whose seller was changed with its payment": (
+        lambda _, books: [
+            replaced(books.obligations, "H10-1", payee_id="P3"),
+            replaced(books.transfers, "H10-1:post", credit_account_id="cash:P3"),
+        ],
+        {"trades_have_holds": ["H10-1"]},
+    ),
+    "a load that ended without a due": (
+        lambda _, books: [replaced(books.obligations, "H10-2", state="voided"), without(books.transfers, "H10-2")],
+        {"dues_are_paid": ["H10-2"], "limits_follow_money": ["P1"]},
+    ),
+    "a due that ended without its load": (
+        lambda _, books: [
+            replaced(books.obligations, "H15-1", state="held"),
+            replaced(books.transfers, "H15-1", state="pending"),
+        ],
+        {"dues_are_paid": ["H15-1"], "limits_follow_money": ["P4"]},
+    ),
+    "a shipment of no trade": (
+        lambda facts, _: fact(facts.loads, 1, shipment_id="S99-1"),
+        {"loads_have_outcomes": ["S10-2", "S99-1"], "haulage_has_outcome": ["H11-2"]},
+    ),
+    "haulage of no trade": (
+        lambda facts, _: fact(facts.haulage, 1, haulage_trade_id=99),
+        {"haulage_has_outcome": ["H11-2", "H99-2"]},
+    ),
+    "a deposit that was credited to another": (
+        lambda _, books: replaced(books.entries, books.entries[0].id, account_id="cash:P3"),
+        {"bank_agrees": ["ENTRY"]},
+    ),
+    "a payout that no entry paid": (
+        lambda _, books: [
+            replaced(books.transfers, open_payout(books), state="voided"),
+            replaced(books.withdrawals, open_payout(books), state="paid"),
+        ],
+        {"bank_agrees": ["WITHDRAWAL"], "limits_follow_money": ["P2"]},
+    ),
+    "an entry that paid nothing": (
+        lambda _, books: replaced(books.withdrawals, open_payout(books, "paid"), state="voided"),
+        {"bank_agrees": ["PAYOUT"]},
+    ),
     "a payout that is not held": (
         lambda _, books: without(books.transfers, next(row.id for row in books.withdrawals if row.state == "approved")),
         {"ledger_balances": ["WITHDRAWAL"]},
@@ -231,7 +290,8 @@ def test_one_wrong_thing_is_what_is_found(market: Market, case: str) -> None:
     names = {
         "ENTRY": books.entries[0].id,
         "STATEMENT": books.entries[0].statement_id,
-        "WITHDRAWAL": next(row.id for row in books.withdrawals if row.state == "approved"),
+        "WITHDRAWAL": open_payout(books),
+        "PAYOUT": open_payout(books, "paid"),
     }
     change(facts, books)
     wanted = {rule: sorted(names.get(key, key) for key in keys) for rule, keys in expected.items() if keys}
@@ -251,9 +311,38 @@ def test_a_statement_that_is_missing_between_two_is_found(market: Market) -> Non
 def test_a_due_may_wait_a_day(market: Market) -> None:
     facts, books = market.facts(), market.books()
     replaced(books.dues, "D16-1", settled_at=0, state="blocked", blocked_code="exceeds_credits")
+    replaced(books.obligations, "H16-1", state="refused")
     recorded_at = START + HOUR_US
     assert "dues_are_paid" not in found(facts, books, recorded_at + DAY_US)
     assert found(facts, books, recorded_at + DAY_US + 1)["dues_are_paid"] == ["D16-1"]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "advice"),
+    [
+        ("blocked", "exceeds_credits", "The buyer pays in"),
+        ("blocked", "hold_resolved_before", "One of the two logs"),
+        ("waiting", "", "Look at the job settlement.payments"),
+    ],
+)
+def test_an_unpaid_due_says_what_would_resolve_it(market: Market, state: str, code: str, advice: str) -> None:
+    facts, books = market.facts(), market.books()
+    replaced(books.dues, "D16-1", settled_at=0, state=state)
+    replaced(books.obligations, "H16-1", state="refused")
+    next(due for due in books.dues if due.id == "D16-1").blocked_code = code
+    (rule,) = [rule for rule in reconcile(facts, books, NOW + DAY_US).rules if rule.rule == "dues_are_paid"]
+    assert rule.differences[0].resolve.en.startswith(advice)
+
+
+def test_the_exchange_answers_within_an_hour(market: Market) -> None:
+    facts, books = market.facts(), market.books()
+    (asked,) = [row for row in books.withdrawals if row.state == "approved"]
+    asked.state = "requested"
+    replaced(books.transfers, asked.id, state="voided")
+    index = next(index for index, limit in enumerate(facts.limits) if limit.participant_id == "P2")
+    fact(facts.limits, index, granted_fen=facts.limits[index].granted_fen + asked.amount_fen)
+    assert found(facts, books, asked.requested_at + HOUR_US) == {}
+    assert found(facts, books, asked.requested_at + HOUR_US + 1) == {"limits_follow_money": [asked.id]}
 
 
 def test_a_payout_may_be_at_the_bank_for_three_days(market: Market) -> None:

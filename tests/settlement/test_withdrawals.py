@@ -202,13 +202,14 @@ def test_only_the_exact_entry_of_an_instructed_withdrawal_ends_it() -> None:
 def test_the_operator_matches_an_entry_whose_id_the_bank_lost() -> None:
     house = funded()
     key = instructed(house)
-    house.bank(paid_out(600, ""), paid_out(1, ""))
+    house.bank(paid_out(600, ""), paid_out(1, ""), paid_out(600, "", reversal=True))
     statement = statement_key(BANK_ACCOUNT, "S2")
-    with pytest.raises(EntryTargetRefused):
-        house.do(MatchWithdrawal(f"{statement}-2", key))
+    for wrong in (2, 3):
+        with pytest.raises(EntryTargetRefused):
+            house.do(MatchWithdrawal(f"{statement}-{wrong}", key))
     house.do(MatchWithdrawal(f"{statement}-1", key))
     assert state(house, key) == "paid" and cash(house, "P7") == (400, 0)
-    assert house.account("suspense").balance_fen == -1
+    assert house.account("suspense").balance_fen == -601
     assert house.account("bank:main").credits_pending_fen == 0
     assert house.replayed() == house.state()
 

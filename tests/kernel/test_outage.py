@@ -1,0 +1,154 @@
+"""The store goes away while requests come in: nobody hangs, nobody is told what is not so, and service goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, text
+
+import kernel.sequencer
+from kernel.errors import OutcomeUnknown, Unavailable
+from kernel.messages import Recorded
+from kernel.room import Room
+from kernel.sequencer import Sequencer
+from tests.kernel.counter import Add
+from tests.kernel.test_sequencer import ROOMS, findings, key, running, values
+
+WAIT_S = 10
+
+
+class Outage:
+    """Cuts the writing connection at its next COMMIT, before or after the store took it, and lets no new one in until
+    it is over, or until ``attempts`` to connect have failed."""
+
+    def __init__(self, sequencer: Sequencer, attempts: int = 1_000_000) -> None:
+        self._store = sequencer.writer.store
+        self._connect = self._store.connect_writer
+        self._begin = sequencer.writer.connection.begin
+        self._connection = sequencer.writer.connection
+        self._attempts = attempts
+
+    def begin(self, *, committed: bool) -> None:
+        """Lets the store go at the next COMMIT."""
+        outage = self
+
+        class Breaking:
+            def __init__(self) -> None:
+                self.transaction = outage._begin()
+
+            def commit(self) -> None:
+                if committed:
+                    self.transaction.commit()
+                else:
+                    self.transaction.rollback()
+                raise ConnectionError("the connection broke")
+
+        self._connection.begin = Breaking  # type: ignore[method-assign, assignment]
+        self._store.connect_writer = self._away  # type: ignore[method-assign]
+
+    def end(self) -> None:
+        """The store is there again."""
+        self._store.connect_writer = self._connect  # type: ignore[method-assign]
+
+    def _away(self) -> Connection:
+        if self._attempts == 0:
+            return self._connect()
+        self._attempts -= 1
+        raise ConnectionRefusedError("nobody listens")
+
+
+async def add(sequencer: Sequencer, amount: int, name: str = "") -> int:
+    async with asyncio.timeout(WAIT_S):
+        return (await sequencer.submit(Add("a", amount), actor="K1", key=key(name) if name else None)).seq
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel.sequencer, "READ_BACK_S", 0.05)
+    monkeypatch.setattr(kernel.sequencer, "READ_BACK_PAUSE_S", 0.01)
+
+
+@ROOMS
+def test_an_outage_refuses_and_hangs_nobody(sqlite_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, make_room()) as sequencer:
+            await add(sequencer, 1)
+            outage = Outage(sequencer)
+            outage.begin(committed=False)
+            with pytest.raises(OutcomeUnknown):
+                await add(sequencer, 10)
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await add(sequencer, 10)
+                assert sequencer.broken is not None
+            outage.end()
+            assert await add(sequencer, 100) == 2
+            assert sequencer.broken is None
+            assert values(sequencer) == {"a": 101}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_unknown_commit_is_read_back_once_the_store_is_there_again(
+    sqlite_url: str, make_room: Callable[[], Room], committed: bool
+) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, make_room()) as sequencer:
+            await add(sequencer, 1)
+            Outage(sequencer, attempts=2).begin(committed=committed)
+            if committed:
+                assert await add(sequencer, 10) == 2
+            else:
+                with pytest.raises(Unavailable):
+                    await add(sequencer, 10)
+            await add(sequencer, 100)
+            assert values(sequencer) == {"a": 111 if committed else 101}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+@pytest.mark.parametrize("committed", [True, False])
+def test_what_was_never_read_back_takes_effect_once_under_its_key(
+    sqlite_url: str, make_room: Callable[[], Room], committed: bool
+) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, make_room()) as sequencer:
+            heard: list[Recorded] = []
+            sequencer.on_commit(heard.extend)
+            await add(sequencer, 1)
+            outage = Outage(sequencer)
+            outage.begin(committed=committed)
+            with pytest.raises(OutcomeUnknown):
+                await add(sequencer, 10, "k")
+            outage.end()
+            assert await add(sequencer, 10, "k") == 2
+            await add(sequencer, 100)
+            assert values(sequencer) == {"a": 111}
+            assert findings(sequencer) == []
+            assert [recorded.seq for recorded in heard] == [1, 2, 3]
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_connection_that_postgresql_ends_is_made_anew(fresh_postgres_url: str, make_room: Callable[[], Room]) -> None:
+    async def run() -> None:
+        async with running(fresh_postgres_url, make_room()) as sequencer:
+            await add(sequencer, 1)
+            backend = sequencer.writer.connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+            with sequencer.writer.store.read_engine.connect() as reader:
+                reader.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+            with pytest.raises(Unavailable):
+                await add(sequencer, 10)
+            assert await add(sequencer, 100) == 2
+            assert values(sequencer) == {"a": 101}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
