@@ -1,9 +1,9 @@
 """One product's order book: price-time priority, and the orders that wait beside it.
 
-A side of the book is a ladder: a dict from price to level, and the sorted prices to find the best. A level's queue is in
-order of time; an order that left from its middle stays there as a dead slot until it reaches the front or the dead
-outnumber the living, so a cancel costs the same wherever the order stands. An order that loses its place becomes a
-new object, so that no dead slot ever comes to life again.
+A side of the book is a ladder: a dict from price to level, and the sorted prices to find the best. A level's queue is
+in order of time; an order that left from its middle stays there as a dead slot until it reaches the front or the dead
+outnumber the living, so a cancel costs the same wherever the order stands. An order that loses its place becomes a new
+object, so that no dead slot ever comes to life again.
 
 Beside the ladders wait orders that nobody can trade with yet: stops that were not elected, all-or-none orders that the
 other side cannot fill, pre-arranged orders whose counterparty did not answer. Hibernating orders are in no book at all.

@@ -414,4 +414,4 @@ def order_refusal(reason: str, field: str, shortfall: int) -> OrderRefused:
         return MoneyLimitExceeded(field=field, shortfall=format_money(shortfall))
     if reason == CapacityExceeded.code:
         return CapacityExceeded(field=field, shortfall=shortfall)
-    return ORDER_REFUSALS[reason](field=field)
+    return ORDER_REFUSALS[reason](field=field or None)  # no field is at fault for a market that is closed

@@ -67,7 +67,7 @@ def best_implied(book: Book, participant_id: str = "") -> Implied | None:
 
 
 def _calm(route: Route, book: Book, first: Order, second: Order, price: int) -> bool:
-    """Whether both legs would trade inside their volatility bounds; an implied match never carries a book out of them."""
+    """Whether both legs would trade inside their volatility bounds: an implied match carries no book out of them."""
     if book is route.delivered:
         hydrogen, haulage = first.price_fen_per_kg, second.price_fen_per_kg
     elif book is route.ex_works:

@@ -46,9 +46,9 @@ def _check_book(state: ExchangeState, book: Book) -> int:
     crossed = bid is not None and ask is not None and bid >= ask
     assert not (crossed and book.continuous), f"{book.product.id} is crossed at {bid} and {ask}"
     assert book.continuous == (book.product.phase == "continuous")
-    if state.market.is_open and not state.market.halted and book.continuous and book.routes and book.bids.keys:
-        if book.product.kind == "delivered":
-            assert implied_before(book, book.bids.head(), None) is None, f"a route of {book.product.id} is crossed"
+    trading = state.market.is_open and not state.market.halted and book.continuous
+    if trading and book.routes and book.bids.keys and book.product.kind == "delivered":
+        assert implied_before(book, book.bids.head(), None) is None, f"a route of {book.product.id} is crossed"
     waiting = [order_id for keys in (*book.stops.values(), *book.whole.values()) for _, order_id in keys]
     waiting += [order.id for order in book.agreements.values()]
     assert len(waiting) == len(set(waiting)) == book.aside

@@ -149,7 +149,7 @@ def halt_market(state: ExchangeState, command: c.HaltMarket) -> list[Event]:
     return [] if state.market.halted else [MarketHalted(command.reason)]
 
 
-def resume_market(state: ExchangeState, command: c.ResumeMarket) -> list[Event]:
+def resume_market(state: ExchangeState, _command: c.ResumeMarket) -> list[Event]:
     return [MarketResumed()] if state.market.halted else []
 
 

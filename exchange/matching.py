@@ -101,6 +101,7 @@ def trade(
         show(order)
         order.price_sum_fen_per_kg += paid
         order.updated_at, order.event_seq = at, trade_id
+        state.changes.orders[order_id] = order
         spend(state, book, order, filled, paid, trade_id)
     return left
 
@@ -139,6 +140,7 @@ def meet_own(
     order.open_loads -= loads
     order.shown_loads = min(order.shown_loads, order.open_loads)
     order.updated_at, order.event_seq = at, position
+    state.changes.orders[order.id] = order
     state.reserve(order, book, -loads, position)
     return ""
 
@@ -164,7 +166,7 @@ def _trade_implied(
     state: ExchangeState, book: Book, order: Order, implied: Implied, loads: int, at: int, seq: int,
     events: list[Event],
 ) -> tuple[int, int]:  # fmt: skip
-    """Makes the two trades of an implied match; gives the last one's number, and the price of the order's own leg."""
+    """Makes the two trades of an implied match; gives the number and the price of the order's own leg."""
     route = implied.route
     delivered, ex_works, haulage = order, implied.first, implied.second
     if book is not route.delivered:
@@ -193,7 +195,9 @@ def _trade_implied(
         elif delivered is not order:
             fill_head(state, route.delivered, route.delivered.bids, delivered, traded, at)
     order.open_loads -= loads
-    return traded.trade_id, haulage_price if haulage is order else hydrogen_price
+    if haulage is order:
+        return traded.trade_id - 1, haulage_price
+    return traded.trade_id, hydrogen_price
 
 
 # --- what an order could trade at once

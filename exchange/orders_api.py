@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.routing import BaseRoute, Match
 
 from exchange import events as e
@@ -32,7 +33,7 @@ from kernel.http import ASGIScope, Call, Receive, Send, call_of, problem, proble
 from kernel.ids import number_of
 from kernel.quantity import format_decimal, format_price
 from kernel.sequencer import Envelope, Key, Outcome, Result
-from kernel.validation import from_validation
+from kernel.validation import OF_MODEL, from_validation
 
 BATCH_ORDERS_MAX = 100
 _BATCH = "/v1/orders/batch"
@@ -68,6 +69,13 @@ class NewOrder(Body):
     agreement: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9._:/-]{1,64}$", description="Pre-arranged: what both sides call the trade."
     )
+
+    @model_validator(mode="after")
+    def _names_its_price(self) -> Self:
+        if self.price is None and self.order_type in ("limit", "stop_limit"):
+            error = InvalidInput("price", "missing", "Name the limit price.", "请提供限价。")
+            raise PydanticCustomError(OF_MODEL, "{message}", {"message": error.sentence("en"), "error": error})
+        return self
 
 
 class OrderBatch(Body):
@@ -189,9 +197,7 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
     """The answer to a new order. Raises the OrderRefused of a rejected one."""
     placed = outcome.events[0]
     if isinstance(placed, e.OrderRejected):
-        refusal = order_refusal(placed.reason, placed.field, placed.shortfall)
-        refusal.field = refusal.field or None  # no field is at fault for a market that is closed
-        raise refusal
+        raise order_refusal(placed.reason, placed.field, placed.shortfall)
     assert isinstance(placed, e.OrderPlaced)
     order_id, terms = placed.order_id, placed.terms
     fills: tuple[FillAnswer, ...] = ()

@@ -10,6 +10,9 @@ from kernel.errors import InvalidInput, Language
 #: Where FastAPI looked for a value; the caller knows a field by its name alone.
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 
+#: The type of an error that a whole model raises; its own field says which of the model's fields it is about.
+OF_MODEL = "of_model"
+
 #: Pydantic's rules, as far as bodies and queries use them. What is not listed is told in English.
 _ZH = {
     "bool_type": "应为布尔值 true 或 false。",
@@ -79,6 +82,8 @@ def _breach(error: Mapping[str, Any]) -> Breach:
     inner = context.get("error")
     field = _field(error["loc"]) if kind != "json_invalid" else "body"
     if isinstance(inner, InvalidInput):
+        if kind == OF_MODEL:
+            field = f"{field}.{inner.field}" if error["loc"] else str(inner.field)
         return Breach(field, inner.rule, inner.sentence("en"), inner.sentence("zh"))
     english = str(error["msg"]).removeprefix("Value error, ")
     chinese = _ZH[kind].format(**context) if kind in _ZH else english

@@ -61,6 +61,7 @@ def test_the_public_sees_trades_without_their_parties(market: Market) -> None:
             "price": "19.00",
             "loads": 2,
             "taker_side": "buy",
+            "leg": "",
             "at": "2026-03-02T09:30:00+08:00",
         }
     ]
@@ -153,7 +154,11 @@ def test_a_capacity_is_declared_and_not_taken_back_below_its_use(market: Market)
 
 def test_a_product_is_listed_once_with_its_terms(market: Market) -> None:
     listed = market.ask("GET", f"/v1/products/{PRODUCT}").json()
-    assert listed == {**TERMS, "destination_hub": "", "status": "open"}
+    assert listed == {
+        **TERMS, "destination_hub": "", "collar_bps": 0, "volatility_bps": 0, "protection_bps": 500, "auction_s": 300,
+        "reference_price": None, "phase": "continuous", "phase_until": None, "status": "open",
+    }  # fmt: skip
+
     with market.unchanged():
         again = market.ask("POST", "/v1/products", "operator", json=TERMS)
         other = market.ask("POST", "/v1/products", "operator", json={**TERMS, "price_max": "70.00"})

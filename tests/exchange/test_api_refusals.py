@@ -118,7 +118,7 @@ def test_a_body_with_a_wrong_field_is_no_order(market: Market) -> None:
     cases: list[tuple[str, Any, str]] = [
         ("price", 20.0, "decimal_string"),
         ("price", 20, "decimal_string"),
-        ("price", None, "decimal_string"),
+        ("price", None, "missing"),
         ("price", ["20.00"], "decimal_string"),
         ("price", "20.001", "decimal_string"),
         ("price", "-20.00", "decimal_string"),
@@ -139,7 +139,7 @@ def test_a_body_with_a_wrong_field_is_no_order(market: Market) -> None:
         ("side", "hold", "literal_error"),
         ("side", "BUY", "literal_error"),
         ("side", 1, "literal_error"),
-        ("time_in_force", "fok", "literal_error"),
+        ("time_in_force", "good", "literal_error"),
         ("product_id", "exw", "string_pattern_mismatch"),
         ("product_id", "", "string_pattern_mismatch"),
         ("product_id", "X" * 81, "string_pattern_mismatch"),

@@ -18,6 +18,7 @@ from exchange.events import (
     Traded,
 )
 from exchange.machine import ExchangeMachine
+from exchange.model import OrderTerms
 from kernel.errors import H2MarketError
 from kernel.messages import Command, Event
 from kernel.quantity import amount_fen
@@ -75,7 +76,8 @@ class Day:
 
     def _open(self, traders: tuple[Agent, ...]) -> None:
         for terms in self.terms.values():
-            self._send(c.ListProduct(*(getattr(terms, name) for name in c.ListProduct.__struct_fields__)))
+            fields = [name for name in c.ListProduct.__struct_fields__ if hasattr(terms, name)]
+            self._send(c.ListProduct(**{name: getattr(terms, name) for name in fields}))
         for agent in traders:
             company = agent.company
             self._send(c.AdmitTrader(company.code, (company.role,)))
@@ -88,15 +90,11 @@ class Day:
 
     def _command(self, code: str, intent: Intent) -> Command:
         if isinstance(intent, Place):
-            return c.PlaceOrder(
-                code,
-                intent.client_order_id,
-                intent.product_id,
-                intent.side,
-                intent.price_fen_per_kg,
-                intent.loads,
+            terms = OrderTerms(
+                intent.client_order_id, intent.product_id, intent.side, intent.price_fen_per_kg, intent.loads,
                 intent.time_in_force,
-            )
+            )  # fmt: skip
+            return c.PlaceOrder(code, "K1", terms)
         if isinstance(intent, Amend):
             return c.AmendOrder(code, int(intent.order_id), intent.price_fen_per_kg, intent.loads)
         return c.CancelOrder(code, int(intent.order_id))
@@ -114,7 +112,9 @@ class Day:
     def _take(self, event: Event) -> None:
         match event:
             case OrderPlaced():
-                self.orders[event.order_id] = Resting(event, event.price_fen_per_kg, event.loads, event.loads)
+                self.orders[event.order_id] = Resting(
+                    event, event.price_fen_per_kg, event.terms.loads, event.terms.loads
+                )
             case OrderRejected():
                 self.rejected.append(event)
             case OrderAmended():
@@ -128,7 +128,8 @@ class Day:
                 del self.orders[event.order_id]
             case Traded():
                 self.trades.append(event)
-                self._fill(event.buy_order_id, event.loads)
+                if event.leg != "haulage":  # an implied match takes loads off its delivered order once
+                    self._fill(event.buy_order_id, event.loads)
                 self._fill(event.sell_order_id, event.loads)
             case MoneyGranted():
                 self.granted[event.participant_id] = event.amount_fen
@@ -152,8 +153,8 @@ class Day:
         money = self.granted[code]
         loads = {start: total for (owner, start), total in self.capacity.items() if owner == code}
         for order in own.values():
-            terms = self.terms[order.placed.product_id]
-            if order.placed.side == "buy":
+            terms = self.terms[order.placed.terms.product_id]
+            if order.placed.terms.side == "buy":
                 money -= order.open * amount_fen(order.price, terms.maximum_mass_g)
             else:
                 loads[terms.window_start] -= order.open
@@ -164,7 +165,9 @@ class Day:
             else:
                 loads[terms.window_start] -= trade.loads
         shown = tuple(
-            OpenOrder(str(key), order.placed.product_id, order.placed.side, order.price, order.loads, order.open)
+            OpenOrder(
+                str(key), order.placed.terms.product_id, order.placed.terms.side, order.price, order.loads, order.open
+            )
             for key, order in own.items()
         )
         return MarketView(round_no, ROUNDS, self._quotes(), shown, trades, money, loads)
@@ -172,7 +175,7 @@ class Day:
     def _quotes(self) -> dict[str, Quote]:
         levels: dict[tuple[str, Side], dict[int, int]] = defaultdict(lambda: defaultdict(int))
         for order in self.orders.values():
-            levels[order.placed.product_id, order.placed.side][order.price] += order.open
+            levels[order.placed.terms.product_id, order.placed.terms.side][order.price] += order.open
         quotes = {}
         for product_id in self.terms:
             bids, asks = levels.get((product_id, "buy"), {}), levels.get((product_id, "sell"), {})

@@ -16,7 +16,8 @@ _LISTED = {terms.product_id: terms for terms in products(_DAY)}
 
 
 def test_terms_are_those_of_the_exchange_and_it_lists_them_all() -> None:
-    assert tuple(field.name for field in fields(ProductTerms)) == c.ListProduct.__struct_fields__
+    named = tuple(field.name for field in fields(ProductTerms))
+    assert named == c.ListProduct.__struct_fields__[: len(named)]  # the others have defaults
     machine = ExchangeMachine()
     for seq, terms in enumerate(products(_DAY), 1):
         values = [getattr(terms, field.name) for field in fields(terms)]

@@ -41,7 +41,7 @@ def test_a_company_gets_its_cash_account_when_it_registers() -> None:
     ("event", "command"),
     [
         (LISTED, RegisterProduct("EXW", "ex_works", 315_000)),
-        (Traded(124, "EXW", 35_20, 2, "P1", "P2", 11, 12, "buy"), HoldForTrade(124, "EXW", 35_20, 2, "P1", "P2")),
+        (Traded(124, "EXW", 35_20, 2, "P1", "P2", 11, 12, 0), HoldForTrade(124, "EXW", 35_20, 2, "P1", "P2")),
         (MoneyReduced("P1", 100, "W9"), ApproveWithdrawal("W9")),
         (MoneyReductionRefused("P1", 100, 40, "W9"), RefuseWithdrawal("W9", 40)),
         (MoneyReduced("P1", 100, "by hand"), None),

@@ -35,7 +35,7 @@ TRADED = exchange_events.Traded(
     seller_id=SELLER,
     buy_order_id=5,
     sell_order_id=6,
-    taker_side="buy",
+    taker_order_id=5,
 )
 FACILITY = participants_events.FacilityAdded(
     "F9", SELLER, "plant", "Plant", "工厂", "TAIYUAN", 378_000_000, 1_125_000_000, 0, 1_440
