@@ -35,7 +35,7 @@ Side = Literal["giver", "taker"]
 MeterKind = Literal["flow", "weighbridge", "gauge"]
 VesselKind = Literal["tube_trailer", "bundle"]
 HandOverStatus = Literal["reading", "proposed", "disputed", "settled", "agreed", "void"]
-#: Why a hand-over is disputed: the readings differ by more than the tolerance, or the vessel never held so much.
+#: Why a hand-over is disputed: the readings differ by more than the tolerance, or do not fit the vessel's contents.
 Dispute = Literal["", "readings", "contents"]
 MovementKind = Literal["opening", "load", "unload", "return", "meter_difference", "vent"]
 Verdict = Literal["", "in_spec", "off_spec", "incomplete"]
