@@ -65,9 +65,12 @@ class Pace:
             self._set_clocks()
 
     def _set_clocks(self) -> None:
-        """Puts all clocks to the time, and waits for what the jobs did; most find nothing to do."""
+        """Puts all clocks to the time, and waits for what the jobs did; most find nothing to do.
+
+        What rings at one moment rings by its name where one process runs everything, so by its service's name here.
+        """
         events = {}
-        for service in self._processes:
+        for service in sorted(self._processes):
             moved = self._operator.post("/v1/operator/clock", {"now": to_text(self.now_us)}, service=service)
             rings_at = moved["rings_at"]
             self._rings_at[service] = None if rings_at is None else from_text(rings_at)

@@ -52,12 +52,12 @@ def clocks(processes: Processes) -> list[str]:
     return [told for told in processes.told if not told.startswith("look")]
 
 
-def test_time_stops_at_every_ring_and_is_the_same_in_all_processes() -> None:
+def test_time_stops_at_every_ring_and_comes_to_the_processes_by_name() -> None:
     processes = Processes()
     pace = Pace(processes, START)  # type: ignore[arg-type]
     pace.move(START + 12 * MINUTE_US)
     assert clocks(processes) == [
-        f"{service} {at}" for at in ("08:00", "08:05", "08:10", "08:12") for service in ("tracking", "settlement")
+        f"{service} {at}" for at in ("08:00", "08:05", "08:10", "08:12") for service in ("settlement", "tracking")
     ]
     assert pace.now_us == START + 12 * MINUTE_US
 
