@@ -90,10 +90,13 @@ class ClockMove(Body):
 
 
 class ClockAnswer(Answer):
-    """A simulated clock and how many jobs its move set off."""
+    """A simulated clock and how many jobs its move set off. ``rings_at`` is when the next one rings, null where none
+    will, and ``events`` how many events the logs of this process hold."""
 
     now: TimeOut
     fired: int
+    rings_at: TimeOut | None
+    events: int
 
 
 def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform: Platform | None = None) -> ASGIApp:
@@ -248,7 +251,8 @@ def _clock(house: Platform) -> APIRouter:
                 f"{to_text(house.clock.now_us())}.",
             )
         fired = await house.alarm.advance(body.now)
-        return ClockAnswer(now=house.clock.now_us(), fired=fired)
+        events = sum(one.tail.seq for one in house.sequencers.values())
+        return ClockAnswer(now=house.clock.now_us(), fired=fired, rings_at=house.alarm.rings_at(), events=events)
 
     return routes
 

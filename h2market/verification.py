@@ -65,11 +65,8 @@ def verify_store(store: Store, progress: Callable[[int], None] = lambda _events:
         events += steps
         progress(steps)
 
-    with store.read_engine.connect() as connection:
-        if not store.is_sqlite:
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():
-            findings += _all_rooms(connection, count)
+    with store.one_moment() as session:
+        findings += _all_rooms(session.connection(), count)
     return Verified(events, tuple(findings))
 
 

@@ -1,7 +1,8 @@
 """The alarm clock: APScheduler says when, rooms say what.
 
 A job only sends commands that are due by the room's own tables and the clock, so running it twice, late, or after an
-outage does no harm. In simulated time the same jobs fire in order while the clock is moved.
+outage does no harm. One that fails rings again soon: by its own times alone, one failed commit would leave the market
+shut for a day. In simulated time the same jobs fire in order while the clock is moved.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from kernel.clock import Clock, SimulatedClock, from_datetime, to_datetime
+from kernel.quantity import MICROS_PER_S
 
 #: Firings one move of a simulated clock may cause: a year of a job a minute would be a mistake of the caller.
 FIRINGS_MAX = 20_000
+#: When a job that failed rings again, unless its own time comes first: a commit that failed is most often one alone.
+RETRY_S = 60
 
 _ZONE = ZoneInfo("Asia/Shanghai")
 _log = logging.getLogger("h2market.jobs")
@@ -72,12 +76,18 @@ class AlarmClock:
         fired = 0
         while (due := self._next(now_us)) is not None:
             assert fired < FIRINGS_MAX, "one move of the clock fires too many jobs"
-            clock.advance_to(max(clock.now_us(), from_datetime(due.next_run_time)))
+            now = due.next_run_time
+            clock.advance_to(max(clock.now_us(), from_datetime(now)))
+            due.modify(next_run_time=due.trigger.get_next_fire_time(now, now))
             await due.func(*due.args)
-            due.modify(next_run_time=due.trigger.get_next_fire_time(due.next_run_time, due.next_run_time))
             fired += 1
         clock.advance_to(now_us)
         return fired
+
+    def rings_at(self) -> int | None:
+        """When the next job rings; None where there are no jobs."""
+        times = [from_datetime(job.next_run_time) for job in self._scheduler.get_jobs() if job.next_run_time]
+        return min(times, default=None)
 
     def stop(self) -> None:
         """Fires no more."""
@@ -99,5 +109,12 @@ class AlarmClock:
             # The alarm rings again: what was due is still due then. Until it works, /health says so.
             self.failures[name] = f"{type(error).__name__}: {error}"
             _log.exception("job %s failed", name)
+            self._ring_soon(name)
         else:
             self.failures.pop(name, None)
+
+    def _ring_soon(self, name: str) -> None:
+        job = self._scheduler.get_job(name)
+        soon = to_datetime(self._clock.now_us() + RETRY_S * MICROS_PER_S)
+        if job is not None and job.next_run_time is not None and soon < job.next_run_time:
+            job.modify(next_run_time=soon)

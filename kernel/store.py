@@ -165,6 +165,17 @@ class Store:
         with Session(self.read_engine) as session:
             yield session
 
+    @contextmanager
+    def one_moment(self) -> Iterator[Session]:
+        """A session in which every query sees the same moment, whatever is committed meanwhile: for what is held
+        against one another, which would differ by the commit between two looks."""
+        with self.reading() as session:
+            if self.is_sqlite:  # its driver begins no transaction for reads by itself
+                session.connection().exec_driver_sql("BEGIN")
+            else:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
     def close(self) -> None:
         """Lets go of every pooled connection and of the writer's lock."""
         self.read_engine.dispose()

@@ -6,6 +6,7 @@ Each check returns the value in its canonical form or raises InvalidInput naming
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
 from stdnum.cn import uscc as china_uscc
 from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength
@@ -17,7 +18,9 @@ from participants.model import E7_PER_DEGREE, FACILITY_KINDS, MINUTES_PER_DAY, N
 #: Hubs are part of product ids, so they are plain capitals and digits without a hyphen.
 _HUB = re.compile(r"[A-Z][A-Z0-9]{1,23}", re.ASCII)
 _SECRET_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: Control characters, breaks of line and paragraph, and what is not seen itself but changes how the rest is seen: a
+#: name with a right-to-left override reads as another company's, one with a zero-width space is a second one like it.
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 def uscc(text: str, field: str = "uscc") -> str:
@@ -50,13 +53,13 @@ def uscc(text: str, field: str = "uscc") -> str:
 def line(text: str, field: str, characters_max: int = NAME_CHARACTERS_MAX) -> str:
     """One line of text that a person wrote, trimmed. Rules: ``text_length``, ``text_control``."""
     trimmed = text.strip()
+    if any(category(character) in _UNSEEN for character in trimmed):
+        raise InvalidInput(
+            field, "text_control", "Write one line without control characters.", "请写单行文字，不含控制字符。"
+        )
     if not 0 < len(trimmed) <= characters_max:
         raise InvalidInput(
             field, "text_length", f"Write 1 to {characters_max} characters.", f"请写 1 至 {characters_max} 个字符。"
-        )
-    if _CONTROL.search(trimmed):
-        raise InvalidInput(
-            field, "text_control", "Write one line without control characters.", "请写单行文字，不含控制字符。"
         )
     return trimmed
 

@@ -25,7 +25,7 @@ def withdraw(market: Market, pace: Pace, day: date, rng: Random) -> int:
         amount_fen = parse_money(account["available"]) * WITHDRAWN_PERCENT // 100 // _ROUND_FEN * _ROUND_FEN
         request = {"amount": format_money(amount_fen), "client_id": f"payout-{day.isoformat()}"}
         member.session.post("/v1/withdrawals", request)
-    pace.catch_up()
+        pace.catch_up()
     return len(market.operator.pages("/v1/withdrawals", state="approved"))
 
 

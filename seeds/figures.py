@@ -84,7 +84,7 @@ def read_figures(market: Market, deposits_assigned: int) -> Figures:
         loads_lapsed=_count(shipments, "lapsed"),
         loads_short=sum(map(_is_short, shipments)),
         loads_late=sum(shipment["late_s"] > 0 for shipment in shipments),
-        loads_unfinished=len(shipments) - _count(shipments, "accepted", "rejected", "returned", "lapsed"),
+        loads_unfinished=len(shipments) - _count(shipments, "accepted", "rejected", "returned", "lapsed", "cancelled"),
         delivered_g=sum(parse_mass(shipment["delivered_mass"]) for shipment in shipments),
         returned_g=sum(parse_mass(shipment["returned_mass"]) for shipment in shipments),
         paid_fen=sum(parse_money(part["amount"]) for due in paid for part in due["parts"]),

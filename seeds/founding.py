@@ -48,7 +48,10 @@ def found(operator: Session, operator_id: str, pace: Pace, first_day: date, rng:
     pace.catch_up()  # so that every process knows the keys
     market = Market(operator, operator_id, members, {member.participant_id: member for member in members.values()})
     for member in market.traders():
-        _settle_in(member, first_day, rng)
+        _settle_in(member)
+    pace.catch_up()  # ids are positions in a log: no facility comes between two meters by chance
+    for member in market.traders():
+        _equip(member, first_day, rng)
     pace.catch_up()
     return market
 
@@ -63,7 +66,7 @@ def _register(operator: Session, company: Company) -> Member:
     return Member(company, participant_id, Session(operator.wire, secret, company.code))
 
 
-def _settle_in(member: Member, day: date, rng: Random) -> None:
+def _settle_in(member: Member) -> None:
     company, session = member.company, member.session
     payout = {
         "holder": company.name_zh,
@@ -72,6 +75,10 @@ def _settle_in(member: Member, day: date, rng: Random) -> None:
     }
     session.put("/v1/payout-account", payout)
     member.facility_id = session.post("/v1/facilities", _facility(company.sites[0]))["facility_id"]
+
+
+def _equip(member: Member, day: date, rng: Random) -> None:
+    company, session = member.company, member.session
     valid_until = to_text(window_us(day + timedelta(days=VALID_DAYS), "A")[0])
     if company.fleet:
         for trailer in company.fleet:

@@ -1,18 +1,21 @@
-"""The pace of the simulated day: time is moved on purpose, and never before everybody has caught up."""
+"""The pace of the simulated day: time is moved on purpose, and never before everybody has caught up.
+
+Jobs ring while time moves, and what one of them does may be work for another: a load that tracking accepts at five past
+is one that settlement pays at a quarter past. So time stops wherever a job of any process rings. If it went on to the
+full hour at once, the machine's speed would decide whether the payment comes at that quarter or at a later one.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from kernel.clock import to_text
-from kernel.quantity import MICROS_PER_S
+from kernel.clock import from_text, to_text
 from seeds.client import Refused, Session, Unreachable
 
 #: How long followers may take to catch up before the day is given up; they need milliseconds.
 CATCH_UP_S_MAX = 60.0
 LOOK_EVERY_S = 0.01
-HOUR_US = 3_600 * MICROS_PER_S
 _UNKNOWN_KEY = {"name": "participants", "lag": 1, "error": None}
 
 
@@ -23,6 +26,9 @@ class Pace:
         self.now_us = now_us
         self._operator = operator
         self._processes = operator.wire.processes
+        #: By process: how many events there were when all was quiet, and when its next job rings.
+        self._events: dict[str, int] = {}
+        self._rings_at: dict[str, int | None] = {}
 
     def catch_up(self) -> None:
         """Waits until every log is followed to its end. Raises Unreachable.
@@ -37,6 +43,10 @@ class Pace:
             quiet = all(map(_is_quiet, looks))
             seqs = [room["seq"] for look in looks for room in look["rooms"]]
             if quiet and (len(looks) == 1 or seqs == before):
+                self._events = {
+                    service: sum(room["seq"] for room in look["rooms"])
+                    for service, look in zip(self._processes, looks, strict=True)
+                }
                 return
             before = seqs if quiet else None
             if time.monotonic() > until:
@@ -44,17 +54,29 @@ class Pace:
             time.sleep(LOOK_EVERY_S)
 
     def move(self, now_us: int) -> None:
-        """Moves the clocks of all processes, stopping at each full hour, so that what the scheduler did there is
-        followed before it rings again."""
+        """Moves the clocks of all processes, stopping wherever a job rings, so that what it did is followed before
+        another one rings."""
         self.catch_up()
+        if not self._rings_at:
+            self._set_clocks()  # where they stand: so it is told when the first job rings
         while self.now_us < now_us:
-            self.now_us = min(now_us, (self.now_us // HOUR_US + 1) * HOUR_US)
-            fired = 0
-            for service in self._processes:
-                moved = self._operator.post("/v1/operator/clock", {"now": to_text(self.now_us)}, service=service)
-                fired += moved["fired"]
-            if fired:
-                self.catch_up()
+            rings = [at for at in self._rings_at.values() if at is not None]
+            self.now_us = min([now_us, *rings])
+            self._set_clocks()
+
+    def _set_clocks(self) -> None:
+        """Puts all clocks to the time, and waits for what the jobs did; most find nothing to do.
+
+        What rings at one moment rings by its name where one process runs everything, so by its service's name here.
+        """
+        events = {}
+        for service in sorted(self._processes):
+            moved = self._operator.post("/v1/operator/clock", {"now": to_text(self.now_us)}, service=service)
+            rings_at = moved["rings_at"]
+            self._rings_at[service] = None if rings_at is None else from_text(rings_at)
+            events[service] = moved["events"]
+        if events != self._events:
+            self.catch_up()
 
     def _look(self, service: str) -> Any:
         try:

@@ -15,7 +15,7 @@ from settlement.commands import (
     RefuseWithdrawal,
     RegisterProduct,
 )
-from tracking.events import HaulageLapsed, LoadAccepted, LoadRejected, ShipmentLapsed
+from tracking.events import HaulageLapsed, LoadAccepted, LoadRejected, ShipmentCancelled, ShipmentLapsed
 
 #: A reduction of a limit that settlement asked for carries the withdrawal's id; others are none of its business.
 _WITHDRAWAL_ID = re.compile(r"W[1-9][0-9]{0,17}", re.ASCII)
@@ -87,6 +87,8 @@ def follow_tracking(recorded: Recorded) -> list[Command]:
             ]
         case ShipmentLapsed(trade_id=trade_id, load_no=load_no):
             return [RecordDue("lapsed", trade_id, load_no, 0, 0, 0, 0)]
+        case ShipmentCancelled(trade_id=trade_id, load_no=load_no, reason=reason):
+            return [RecordDue("cancelled", trade_id, load_no, 0, 0, 0, 0, reason)]
         case HaulageLapsed(haulage_trade_id=trade_id, haulage_load_no=load_no):
             return [RecordDue("lapsed", 0, 0, trade_id, load_no, 0, 0)]
         case _:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from kernel.edge import Answer, Body, MassOut, MoneyIn, MoneyOut, PriceOut, TimeIn, TimeOut
-from settlement.model import BANK
+from settlement.model import BANK, Outcome
 from settlement.parameters import (
     ACCOUNT_PATTERN,
     TEXT_PATTERN,
@@ -176,7 +176,7 @@ class DueAnswer(Answer):
     """What became of a load and what is due for it; the caller sees the parts that it pays or is paid."""
 
     due_id: str
-    outcome: Literal["accepted", "rejected", "lapsed"]
+    outcome: Outcome
     state: Literal["waiting", "due", "blocked", "paid", "voided"]
     reason: str
     blocked_code: str

@@ -175,7 +175,7 @@ def _due_text(due: Due) -> Text:
 
 
 def _load_text(load: LoadLike) -> Text:
-    hauled = bool(load.haulage_trade_id) and load.outcome != "lapsed"
+    hauled = bool(load.haulage_trade_id) and load.outcome not in ("lapsed", "cancelled")
     accepted_g = load.delivered_mass_g if load.outcome == "accepted" else 0
     hauled_g = (accepted_g or load.haulage_due_mass_g) if hauled else 0
     haulage = hold_id(load.haulage_trade_id, load.haulage_load_no) if hauled else ""

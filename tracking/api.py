@@ -68,7 +68,7 @@ def router(service: TrackingService) -> APIRouter:
             raise Unauthenticated(field="Authorization")
         if not call.principal.sees_all:
             raise Forbidden(field="Authorization", rule="scope", scope="audit")
-        with service.store.reading() as session:
+        with service.store.one_moment() as session:
             return _balance(session)
 
     return routes

@@ -210,6 +210,13 @@ class SettleHandOver(Command, frozen=True, gc=False):
     note: str
 
 
+class CancelShipment(Command, frozen=True, gc=False):
+    """The operator ends a load whose gas is still its seller's, and says why. Nothing is due for it."""
+
+    shipment_id: str
+    reason: str
+
+
 class LapseShipments(Command, frozen=True, gc=False):
     """Ends what was not begun when its window ended. Ids that are not due are left as they are."""
 
@@ -242,6 +249,7 @@ COMMANDS: tuple[type[Command], ...] = (
     VentVessel,
     ReportPositions,
     SettleHandOver,
+    CancelShipment,
     LapseShipments,
     AcceptOverdue,
 )

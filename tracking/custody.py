@@ -2,8 +2,9 @@
 
 The document names both readings, the tolerance and the agreed mass. Inside the tolerance the LESSER reading is agreed:
 the giver is not paid for gas that only its own meter saw, and the taker answers for no more than it measured. Outside
-of it, or where more would come out of a vessel than went in, the hand-over is disputed and the shipment held until the
-operator settles it. Each side signs the SHA-256 digest of the document's canonical JSON.
+of it, or where what came out of a vessel and stayed in it is not what was in it, the hand-over is disputed and the
+shipment held until the operator settles it; gas that got lost on the way is vented before. Each side signs the SHA-256
+digest of the document's canonical JSON.
 """
 
 from __future__ import annotations
@@ -159,15 +160,16 @@ def conclude(
 def _is_possible(
     turn: Turn, shipment: Shipment, stage: Stage, agreed_g: int, residue_g: int | None, tolerance: int
 ) -> bool:
-    """Whether the vessel can have held it: loading within what it holds at its coldest, unloading what was in it.
+    """Whether it agrees with the vessel: loading within what it holds at its coldest, unloading what was in it.
 
-    The meters of loading and unloading differ, so the books may be short by the tolerances of both.
+    The meters of loading and unloading differ, so the books may be off by the tolerances of both. No more than that may
+    be missing: the seller is paid for what is delivered, so haulier and buyer do not write off its gas between them.
     """
     vessel = turn.vessel(shipment.vessel_id)
     if stage == "load":
         return vessel.mass_g + agreed_g <= fullest_g(vessel)
     loading = known(turn.view.get(HandOver, HAND_OVERS, hand_over_id(shipment.id, "load")))
-    return agreed_g + (residue_g or 0) <= vessel.mass_g + tolerance + (loading.tolerance_g or 0)
+    return abs(vessel.mass_g - agreed_g - (residue_g or 0)) <= tolerance + (loading.tolerance_g or 0)
 
 
 def fullest_g(vessel: Vessel) -> int:

@@ -13,7 +13,8 @@ Conflict
 ├── TransportMissing              409  no lorry and vessel were nominated yet
 ├── ReceiverHasRead               409  too late to reject
 ├── VehicleBusy                   409  one open waybill a vehicle
-└── VesselBusy                    409
+├── VesselBusy                    409
+└── VesselEmpty                   409  nothing to vent
 Refusal
 ├── WrongParty                    403  another party's step
 ├── OutOfRange                    422  a figure is outside its limits
@@ -140,6 +141,14 @@ class VesselBusy(Conflict):
     zh = "容器 {vessel_id} 已被运单 {shipment_id} 占用。"
 
 
+class VesselEmpty(Conflict):
+    """There is no gas that could be let out."""
+
+    code = "vessel_empty"
+    en = "Vessel {vessel_id} is empty by the books: there is nothing to vent."
+    zh = "容器 {vessel_id} 账面为空：没有可放空的气体。"
+
+
 class WrongParty(Refusal):
     """The step is another party's."""
 
@@ -171,8 +180,8 @@ class CodeUnfit(Refusal):
     """A plate or registration code has characters that do not belong there."""
 
     code = "code_unfit"
-    en = "Write 2 to {length_max} letters, digits and hyphens."
-    zh = "请写 2 至 {length_max} 个字母、汉字、数字或连字符。"
+    en = "Write 2 to {length_max} capital letters, digits and hyphens."
+    zh = "请写 2 至 {length_max} 个大写字母、汉字、数字或连字符。"
 
 
 class WindowEnded(Refusal):

@@ -306,6 +306,15 @@ class ShipmentLapsed(Event, frozen=True, gc=False):
     load_no: int
 
 
+class ShipmentCancelled(Event, frozen=True, gc=False):
+    """The operator ended a load before its gas changed hands; its hand-over is void and its seller keeps the gas."""
+
+    shipment_id: str
+    trade_id: int
+    load_no: int
+    reason: str
+
+
 class HaulageLapsed(Event, frozen=True, gc=False):
     """Traded carriage was never used."""
 
@@ -366,6 +375,7 @@ EVENTS: tuple[type[Event], ...] = (
     LoadAccepted,
     LoadRejected,
     ShipmentLapsed,
+    ShipmentCancelled,
     HaulageLapsed,
     GasVented,
     PositionsReported,

@@ -8,7 +8,19 @@ from typing import Any
 from kernel.errors import H2MarketError
 from kernel.machine import Changes, View
 from kernel.messages import Command, Event
-from tracking import commands, custody, delivery, events, metering, nomination, planning, positions, quality, transport
+from tracking import (
+    cancelling,
+    commands,
+    custody,
+    delivery,
+    events,
+    metering,
+    nomination,
+    planning,
+    positions,
+    quality,
+    transport,
+)
 from tracking.model import TIMELINE, TimelineEntry
 from tracking.turn import Turn
 
@@ -34,6 +46,7 @@ DECIDERS: Mapping[type[Command], Decider] = {
     commands.VentVessel: transport.vent_vessel,
     commands.ReportPositions: positions.report_positions,
     commands.SettleHandOver: custody.settle_hand_over,
+    commands.CancelShipment: cancelling.cancel_shipment,
     commands.LapseShipments: planning.lapse_shipments,
     commands.AcceptOverdue: delivery.accept_overdue,
 }
@@ -62,6 +75,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     events.LoadAccepted: delivery.load_accepted,
     events.LoadRejected: delivery.load_rejected,
     events.ShipmentLapsed: planning.shipment_lapsed,
+    events.ShipmentCancelled: cancelling.shipment_cancelled,
     events.HaulageLapsed: planning.haulage_lapsed,
     events.GasVented: transport.gas_vented,
     events.PositionsReported: positions.positions_reported,

@@ -5,6 +5,7 @@ A shipment is one traded load of hydrogen on its way from a plant to a station. 
     planned -> nominated -> loading -> loaded -> departed -> arrived -> unloading -> delivered -> accepted
                                                              arrived | unloading -> rejected -> returning -> returned
     planned | nominated -> lapsed
+    planned | nominated | loading -> cancelled, by the operator
 
 Masses are grams, pressures absolute Pa, temperatures mK, water volumes litres, times UTC microseconds, positions
 WGS-84 degrees times 10^7. Every entity is the row of its table: fields are columns in order, the id first and
@@ -24,7 +25,7 @@ ProductKind = Literal["ex_works", "delivered", "haulage"]
 HydrogenKind = Literal["ex_works", "delivered"]
 ShipmentStatus = Literal[
     "planned", "nominated", "loading", "loaded", "departed", "arrived", "unloading", "delivered", "accepted",
-    "rejected", "returning", "returned", "lapsed",
+    "rejected", "returning", "returned", "lapsed", "cancelled",
 ]  # fmt: skip
 HaulageStatus = Literal["waiting", "assigned", "used", "lapsed"]
 Stage = Literal["load", "unload", "return"]
@@ -34,7 +35,7 @@ Side = Literal["giver", "taker"]
 MeterKind = Literal["flow", "weighbridge", "gauge"]
 VesselKind = Literal["tube_trailer", "bundle"]
 HandOverStatus = Literal["reading", "proposed", "disputed", "settled", "agreed", "void"]
-#: Why a hand-over is disputed: the readings differ by more than the tolerance, or the vessel never held so much.
+#: Why a hand-over is disputed: the readings differ by more than the tolerance, or do not fit the vessel's contents.
 Dispute = Literal["", "readings", "contents"]
 MovementKind = Literal["opening", "load", "unload", "return", "meter_difference", "vent"]
 Verdict = Literal["", "in_spec", "off_spec", "incomplete"]
@@ -219,6 +220,7 @@ class Shipment(Entity, gc=False):
     late_s: int
     reject_reason: str
     fault: str
+    cancel_reason: str  # the operator's, where it ended the load before it was given
     planned_at: int
     departed_at: int | None
     arrived_at: int | None

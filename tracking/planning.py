@@ -154,7 +154,8 @@ def shipment_planned(turn: Turn, event: events.ShipmentPlanned) -> None:
         buyer_mass_g=None, dropoff_facility_id="", confirmed_mass_g=None, plate="", vessel_id="", driver_licence="",
         escort_licence="", waybill_no="", quality="", heel_before_g=None, heel_after_g=None, loaded_mass_g=0,
         short_mass_g=0, delivered_mass_g=0, returned_mass_g=0, lost_mass_g=0, late_s=0, reject_reason="", fault="",
-        planned_at=turn.at, departed_at=None, arrived_at=None, delivered_at=None, closed_at=None, event_seq=turn.seq,
+        cancel_reason="", planned_at=turn.at, departed_at=None, arrived_at=None, delivered_at=None, closed_at=None,
+        event_seq=turn.seq,
     )  # fmt: skip
     turn.put(SHIPMENTS, shipment, shipment.id)
     pool = turn.pool(shipment.transport_party_id)

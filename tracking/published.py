@@ -15,7 +15,7 @@ from tracking.model import HaulageStatus, Shipment, ShipmentStatus
 from tracking.service import entity_of
 from tracking.tables import HaulageRow, ShipmentRow, TimelineRow
 
-Outcome = Literal["", "accepted", "rejected", "lapsed"]
+Outcome = Literal["", "accepted", "rejected", "lapsed", "cancelled"]
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "accepted": "accepted",
@@ -23,8 +23,9 @@ _OUTCOMES: Mapping[str, Outcome] = {
     "returning": "rejected",
     "returned": "rejected",
     "lapsed": "lapsed",
+    "cancelled": "cancelled",
 }
-_CLOSING = ("LoadAccepted", "LoadRejected", "ShipmentLapsed")
+_CLOSING = ("LoadAccepted", "LoadRejected", "ShipmentLapsed", "ShipmentCancelled")
 
 
 class LoadFact(msgspec.Struct, frozen=True):

@@ -69,6 +69,7 @@ class ShipmentAnswer(Answer):
     late_s: int
     reject_reason: RejectReason | None
     fault: Fault | None
+    cancel_reason: str | None
     planned_at: TimeOut
     departed_at: TimeOut | None
     arrived_at: TimeOut | None
@@ -231,10 +232,27 @@ class RejectionAnswer(Answer):
     at: TimeOut
 
 
+class NewCancellation(Body):
+    """Why the operator ends the load; its parties read it."""
+
+    reason: Line
+
+
+class CancellationAnswer(Answer):
+    """A load that was ended before its gas changed hands; its seller keeps the gas."""
+
+    shipment_id: str
+    state: Literal["cancelled"]
+    reason: str
+    haulage_released: bool
+    closed_at: TimeOut
+
+
 #: Columns in which "" stands for what is not known yet.
 _EMPTY = (
     "carrier_id", "origin_hub", "destination_hub", "pickup_facility_id", "dropoff_facility_id", "plate", "vessel_id",
     "driver_licence", "escort_licence", "waybill_no", "quality", "reject_reason", "fault",
+    "cancel_reason",
 )  # fmt: skip
 
 

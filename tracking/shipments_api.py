@@ -16,9 +16,11 @@ from tracking.service import TrackingService
 from tracking.shipment_answers import (
     AcceptanceAnswer,
     ArrivalAnswer,
+    CancellationAnswer,
     CertificateAnswer,
     DepartureAnswer,
     HaulageAnswer,
+    NewCancellation,
     NewCertificate,
     NewDeparture,
     NewNomination,
@@ -265,4 +267,23 @@ def _add_outcomes(routes: APIRouter, service: TrackingService) -> None:
         return RejectionAnswer(
             shipment_id=event.shipment_id, state="rejected", reason=event.reason, fault=event.fault,
             haulage_due_mass=event.haulage_due_mass_g, at=outcome.at,
+        )  # fmt: skip
+
+    @routes.post(
+        "/v1/shipments/{shipment_id}/cancellation",
+        status_code=201,
+        responses=WRITE_PROBLEMS,
+        operation_id="cancelShipment",
+    )
+    async def cancel(
+        shipment_id: ShipmentId, body: NewCancellation, call: Caller, idempotency_key: IdempotencyKey = None
+    ) -> CancellationAnswer:
+        """The operator ends a load that was not given yet; what is held for it is released. Scope: operate."""
+        call.require("operate")
+        command = commands.CancelShipment(shipment_id, body.reason)
+        outcome = await service.execute(call, command, f"POST /v1/shipments/{shipment_id}/cancellation")
+        event = event_of(outcome, events.ShipmentCancelled)
+        return CancellationAnswer(
+            shipment_id=event.shipment_id, state="cancelled", reason=event.reason,
+            haulage_released=find_event(outcome, events.HaulageLapsed) is not None, closed_at=outcome.at,
         )  # fmt: skip

@@ -161,6 +161,7 @@ class ShipmentRow(SQLModel, table=True):
     late_s: int = Field(sa_type=BigInteger)
     reject_reason: str = Field(sa_type=Text)
     fault: str = Field(sa_type=Text)
+    cancel_reason: str = Field(sa_type=Text)
     planned_at: int = Field(sa_type=BigInteger)
     departed_at: int | None = Field(sa_type=BigInteger, nullable=True)
     arrived_at: int | None = Field(sa_type=BigInteger, nullable=True)

@@ -170,6 +170,11 @@ def _rejection(command: commands.RejectLoad) -> Keys:
     yield from _hand_over(command.shipment_id, "unload")
 
 
+def _cancellation(command: commands.CancelShipment) -> Keys:
+    yield SHIPMENTS, command.shipment_id
+    yield HAND_OVERS, hand_over_id(command.shipment_id, "load")
+
+
 def _positions(command: commands.ReportPositions) -> Keys:
     yield VEHICLES, command.plate
     yield from ((POSITIONS, position_id(command.plate, fix.fix_time)) for fix in command.fixes)
@@ -200,6 +205,7 @@ _TOUCHES: Mapping[type[Command], Callable[[Any], Keys]] = {
     commands.VentVessel: _vessel,
     commands.ReportPositions: _positions,
     commands.SettleHandOver: _staged,
+    commands.CancelShipment: _cancellation,
     commands.LapseShipments: _several,
     commands.AcceptOverdue: _several,
 }

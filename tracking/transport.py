@@ -104,6 +104,8 @@ def arrive(turn: Turn, command: commands.Arrive) -> Iterator[Event]:
 def vent_vessel(turn: Turn, command: commands.VentVessel) -> Iterator[Event]:
     vessel = turn.own_vessel(command.participant_id, command.vessel_id)
     check_text("reason", command.reason)
+    if vessel.mass_g == 0:
+        raise errors.VesselEmpty(field="vessel_id", vessel_id=vessel.id)
     check_range("mass_g", command.mass_g, 1, vessel.mass_g)
     shipment_id = ""
     if vessel.shipment_id:

@@ -33,7 +33,8 @@ from tracking.model import (
 #: Names, reasons, licence numbers: a line of a form.
 TEXT_LENGTH_MAX = 200
 CODE_LENGTH_MAX = 32
-_CODE = re.compile(r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff-]{1,31}")
+#: Capitals only, as on the plate itself: 晋a0001 would be a second lorry, free while 晋A0001 is on the road.
+_CODE = re.compile(r"[0-9A-Z\u4e00-\u9fff][0-9A-Z\u4e00-\u9fff-]{1,31}")
 
 E = TypeVar("E", bound=Entity)
 

@@ -22,7 +22,7 @@ from kernel.service import caller
 from tracking.tables import HaulageRow, ShipmentRow
 
 #: A plate or a registration code, as `tracking.turn.check_code` reads it.
-CODE_PATTERN = "^[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff-]{1,31}$"
+CODE_PATTERN = "^[0-9A-Z\u4e00-\u9fff][0-9A-Z\u4e00-\u9fff-]{1,31}$"
 SHIPMENT_PATTERN = r"^S[1-9][0-9]{0,17}-[1-9][0-9]{0,6}$"
 TRADE_PATTERN = r"^T[1-9][0-9]{0,17}$"
 METER_PATTERN = r"^M[1-9][0-9]{0,17}$"

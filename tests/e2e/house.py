@@ -119,6 +119,11 @@ class House:
         self.names["key"] = self.well("GET", "/v1/keys", "buyer")["items"][0]["key_id"]
         self.catch_up()
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where it runs, for those who act while it answers."""
+        return self._runner.get_loop()
+
     # --- requests
 
     def ask(self, method: str, path: str, who: str = "buyer", **options: Any) -> httpx.Response:

@@ -187,6 +187,7 @@ KEYS = [
       for method, path, body in (("POST", "/v1/products", TERMS), ("POST", "/v1/participants", COMPANY),
                                  ("POST", "/v1/participants/{other}/suspension", {"reason": "why"}),
                                  ("POST", "/v1/operator/clock", {"now": "2026-03-02T10:00:00+08:00"}),
+                                 ("POST", "/v1/shipments/{shipment}/cancellation", {"reason": "why"}),
                                  ("POST", "/v1/transfers", {"transfers": [{**TRANSFER, "amount": "1.00"}]}))),
     refused("other", "POST", "/v1/bank-statements", 403, "forbidden", "Authorization", "scope", **raw(b"x", CSV)),
 ]  # fmt: skip

@@ -85,9 +85,71 @@ def test_a_job_that_fails_says_so_spares_the_others_and_rings_again() -> None:
         assert diary.entries == [("08:50", "b"), ("09:00", "b")]
         diary.broken.clear()
         await alarm.advance(from_text("2026-03-02T10:00:00+08:00"))
-        assert diary.entries[2:] == [("10:00", "a"), ("10:00", "b")]
+        assert diary.entries[2:] == [("09:01", "a"), ("10:00", "a"), ("10:00", "b")]
         assert alarm.failures == {}
         alarm.stop()
+
+    asyncio.run(run())
+
+
+def test_a_market_whose_opening_failed_once_opens_a_minute_later_and_closes_in_time() -> None:
+    async def run() -> None:
+        clock = SimulatedClock(START)
+        diary = Diary(clock)
+        alarm = AlarmClock(clock, [diary.job("hours", hour="9,15", minute=0)])
+        await alarm.start(catch_up=False)
+        diary.broken.add("hours")
+        assert await alarm.advance(from_text("2026-03-02T09:02:30+08:00")) == 3
+        diary.broken.clear()
+        assert alarm.rings_at() == from_text("2026-03-02T09:03:00+08:00")
+        await alarm.advance(from_text("2026-03-02T15:00:00+08:00"))
+        assert diary.entries == [("09:03", "hours"), ("15:00", "hours")]
+        alarm.stop()
+
+    asyncio.run(run())
+
+
+def test_by_the_machines_own_time_a_failed_job_rings_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernel.jobs.RETRY_S", 1)
+
+    async def run() -> None:
+        rang, again = asyncio.Event(), asyncio.Event()
+
+        async def ring(_service: object = None) -> None:
+            if not rang.is_set():
+                rang.set()
+                raise LookupError("broken at first")
+            again.set()
+
+        alarm = AlarmClock(SystemClock(), [(Job("yearly", {"month": 1, "day": 1}, ring), ring)])
+        await alarm.start()
+        assert alarm.failures == {"yearly": "LookupError: broken at first"}
+        await asyncio.wait_for(again.wait(), 5)
+        await asyncio.sleep(0)  # the job has returned
+        assert alarm.failures == {}
+        alarm.stop()
+
+    asyncio.run(run())
+
+
+def test_it_says_when_it_rings_next() -> None:
+    async def run() -> None:
+        clock = SimulatedClock(START)
+        diary = Diary(clock)
+        alarm = AlarmClock(clock, [diary.job("quarter", minute="*/15"), diary.job("accept", minute=5)])
+        await alarm.start()
+        seen = []
+        for _ in range(4):
+            now = alarm.rings_at()
+            assert now is not None
+            assert await alarm.advance(now) == 1
+            seen.append(to_text(now)[11:16])
+        assert seen == ["09:00", "09:05", "09:15", "09:30"]
+        alarm.stop()
+        empty = AlarmClock(clock, [])
+        await empty.start()
+        assert empty.rings_at() is None
+        empty.stop()
 
     asyncio.run(run())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
@@ -155,3 +155,14 @@ def test_a_stopped_writer_leaves_everything_in_the_one_file(sqlite_url: str, tmp
     copy = Store(f"sqlite:///{shutil.copy(tmp_path / 'h2market.db', tmp_path / 'copy.db')}")
     assert rows_of(copy) == ROWS
     copy.close()
+
+
+def test_one_moment_stays_the_same_while_others_commit(store: Store, writer: Connection) -> None:
+    count = select(func.count()).select_from(SAMPLES)
+    with store.one_moment() as session:
+        assert session.connection().execute(count).scalar_one() == 0
+        with writer.begin():
+            insert_rows(writer, SAMPLES, ROWS)
+        assert session.connection().execute(count).scalar_one() == 0
+    with store.one_moment() as session:
+        assert session.connection().execute(count).scalar_one() == len(ROWS)

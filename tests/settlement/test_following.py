@@ -20,7 +20,7 @@ from settlement.commands import (
     RegisterProduct,
 )
 from settlement.following import follow_exchange, follow_participants, follow_tracking
-from tracking.events import HaulageLapsed, LoadAccepted, LoadRejected, ShipmentLapsed
+from tracking.events import HaulageLapsed, LoadAccepted, LoadRejected, ShipmentCancelled, ShipmentLapsed
 
 LISTED = ProductListed(
     "EXW", "ex_works", "TAIYUAN", "", "TUBE20", "PEM", 300_000, 315_000, 1, 2, 1, 100_00, 50
@@ -66,6 +66,10 @@ def test_the_exchange_is_followed(event: Event, command: Command | None) -> None
             RecordDue("rejected", 10, 2, 11, 1, 0, 300_000, "off_grade"),
         ),
         (ShipmentLapsed("S10-2", 10, 2), RecordDue("lapsed", 10, 2, 0, 0, 0, 0)),
+        (
+            ShipmentCancelled("S10-2", 10, 2, "the lorry left empty"),
+            RecordDue("cancelled", 10, 2, 0, 0, 0, 0, "the lorry left empty"),
+        ),
         (HaulageLapsed(11, 1), RecordDue("lapsed", 0, 0, 11, 1, 0, 0)),
     ],
 )
@@ -78,7 +82,10 @@ def test_no_other_event_is_of_interest() -> None:
     followed = {
         follow_participants: ({"CompanyRegistered"}, participants.events.EVENTS),
         follow_exchange: ({"ProductListed", "Traded", "MoneyReduced", "MoneyReductionRefused"}, exchange.events.EVENTS),
-        follow_tracking: ({"LoadAccepted", "LoadRejected", "ShipmentLapsed", "HaulageLapsed"}, tracking.events.EVENTS),
+        follow_tracking: (
+            {"LoadAccepted", "LoadRejected", "ShipmentLapsed", "ShipmentCancelled", "HaulageLapsed"},
+            tracking.events.EVENTS,
+        ),
     }
     for follow, (names, kinds) in followed.items():
         assert names <= {kind.__name__ for kind in kinds}

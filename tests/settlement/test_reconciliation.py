@@ -88,6 +88,14 @@ def test_a_market_that_agrees_has_no_difference(market: Market) -> None:
     assert all(rule.title.en and rule.title.zh for rule in report.rules)
 
 
+def test_a_cancelled_load_agrees_with_the_due_that_released_it(market: Market) -> None:
+    facts, books = market.facts(), market.books()
+    fact(facts.loads, 3, state="cancelled", outcome="cancelled")
+    assert found(facts, books) == {"loads_have_outcomes": ["D14-1"]}
+    replaced(books.dues, "D14-1", outcome="cancelled")
+    assert found(facts, books) == {}
+
+
 def test_nothing_at_all_agrees() -> None:
     nothing = Books((), {}, {}, (), (), (), (), (), (), (), (), ())
     assert reconcile(Facts((), (), (), (), ()), nothing, NOW).ok

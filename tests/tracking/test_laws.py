@@ -83,6 +83,9 @@ class Market:
     def pick(self, choices: tuple[str, ...]) -> str:
         return self.data.draw(st.sampled_from(choices))
 
+    def pick_of(self, *choices: Command) -> Command:
+        return self.data.draw(st.sampled_from(choices))
+
     def try_to(self, command: Command) -> None:
         try:
             decided = self.scene.do(command)
@@ -192,7 +195,10 @@ class Market:
                     self.pick((HAULIER, BUYER, SELLER)), self.pick(VESSEL_IDS), self.draw(masses), "vent"
                 )
             case 9:
-                return commands.SettleHandOver(key, stage, self.draw(masses), self.draw(masses), "note")
+                return self.pick_of(
+                    commands.SettleHandOver(key, stage, self.draw(masses), self.draw(masses), "note"),
+                    commands.CancelShipment(key, "the lorry left empty"),
+                )
             case 10:
                 self.scene.at += self.draw(st.sampled_from((1, 3_600, 86_400))) * MICROS_PER_S
                 return commands.LapseShipments(SHIPMENT_IDS, ("C20-1", "C21-1"))

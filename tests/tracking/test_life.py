@@ -157,6 +157,27 @@ def test_more_than_the_vessel_held_is_disputed_though_the_readings_agree() -> No
     scene.check()
 
 
+def test_gas_that_neither_came_out_nor_stayed_is_disputed_though_the_readings_agree() -> None:
+    """The seller is paid for what is delivered: haulier and buyer do not write off its gas between them."""
+    scene = Scene().to_arrived()
+    scene.read("unload", "giver", HAULIER, 100_000)
+    assert names(scene.read("unload", "taker", BUYER, 100_000))[-1] == "HandOverDisputed"
+    assert (scene.shipment().held, scene.hand_over("unload").dispute) == (True, "contents")
+    scene.do(commands.SettleHandOver("S10-1", "unload", 100_000, HEEL_G, "a valve leaked at the station"))
+    scene.sign("unload", "giver", HAULIER)
+    scene.sign("unload", "taker", BUYER)
+    assert (scene.shipment().delivered_mass_g, scene.shipment().lost_mass_g) == (100_000, NOMINAL_G - 100_000)
+    scene.check()
+
+
+def test_gas_that_was_vented_on_the_way_is_not_missing_at_the_station() -> None:
+    scene = Scene().to_arrived()
+    scene.do(commands.VentVessel(HAULIER, "TT-01", 30_000, "relief valve"))
+    scene.hand("unload", HAULIER, BUYER, 300_000, 300_000)
+    assert (scene.shipment().delivered_mass_g, scene.shipment().lost_mass_g) == (300_000, 30_000)
+    scene.check()
+
+
 def test_more_than_a_vessel_can_hold_is_disputed_at_loading() -> None:
     scene = Scene().to_transport()
     scene.read("load", "giver", SELLER, 3_300_000)
@@ -190,7 +211,7 @@ def test_a_gauge_measures_from_the_heel_and_not_from_zero() -> None:
         (330_000, 329_000, 2_000_000, 329_000, 1_000),
         (328_000, 330_000, 2_000_000, 328_000, 2_000),
         (332_000, 331_000, 2_000_000, 331_000, -1_000),
-        (300_000, 300_000, 0, 300_000, 30_000 + HEEL_G),
+        (326_000, 326_000, 2_000_000, 326_000, 4_000),
     ],
 )
 def test_unloading_books_delivery_residue_and_difference(

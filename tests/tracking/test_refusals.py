@@ -13,6 +13,7 @@ from kernel.messages import Command
 from tests.tracking.scene import (
     BUYER,
     HAULIER,
+    HEEL_G,
     HEEL_MK,
     NEXT_YEAR,
     NOMINAL_G,
@@ -72,6 +73,12 @@ def unload_disputed() -> Scene:
     scene = arrived()
     scene.read("unload", "giver", HAULIER, NOMINAL_G)
     scene.read("unload", "taker", BUYER, 250_000)
+    return scene
+
+
+def emptied() -> Scene:
+    scene = Scene()
+    scene.do(commands.VentVessel(HAULIER, "TT-01", HEEL_G, "before its inspection"))
     return scene
 
 
@@ -146,6 +153,7 @@ TABLE: dict[Callable[[], Scene], tuple[Case, ...]] = {
         Case("already_registered", "vessel_id", lambda _: vessel("TT-01")),
         Case("code_unfit", "plate", lambda _: commands.RegisterVehicle(RIVAL, "晋 A0001")),
         Case("code_unfit", "plate", lambda _: commands.RegisterVehicle(RIVAL, "晋A" + 31 * "1"), "33 characters"),
+        Case("code_unfit", "plate", lambda _: commands.RegisterVehicle(RIVAL, "晋a0001"), "small letters"),
         Case("code_unfit", "vessel_id", lambda _: vessel("TT-01:load")),
         Case("out_of_range", "water_volume_l", lambda _: vessel(litres=0)),
         Case("out_of_range", "max_pressure_pa", lambda _: vessel(pressure_pa=70_000_001)),
@@ -161,6 +169,7 @@ TABLE: dict[Callable[[], Scene], tuple[Case, ...]] = {
         Case("text_unfit", "reason", lambda _: commands.VentVessel(HAULIER, "TT-01", 1, " ")),
         Case("not_found", "shipment_id", lambda _: settle()),
     ),
+    emptied: (Case("vessel_empty", "vessel_id", lambda _: commands.VentVessel(HAULIER, "TT-01", 1, "once more")),),
     planned: (
         Case("not_found", "shipment_id", lambda _: nominate(STRANGER)),
         Case("wrong_party", "participant_id", lambda _: nominate(HAULIER)),

@@ -676,6 +676,7 @@ def upgrade() -> None:
         sa.Column("late_s", sa.BigInteger(), nullable=False),
         sa.Column("reject_reason", sa.Text(), nullable=False),
         sa.Column("fault", sa.Text(), nullable=False),
+        sa.Column("cancel_reason", sa.Text(), nullable=False),
         sa.Column("planned_at", sa.BigInteger(), nullable=False),
         sa.Column("departed_at", sa.BigInteger(), nullable=True),
         sa.Column("arrived_at", sa.BigInteger(), nullable=True),

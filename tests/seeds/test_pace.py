@@ -1,0 +1,74 @@
+"""Time stops wherever a job of any process rings, and goes on when what the job did has been followed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from kernel.clock import from_text, to_text
+from seeds.pace import Pace
+from seeds.trips import MINUTE_US
+
+START = from_text("2026-03-02T08:00:00+08:00")
+
+
+MINUTES = {"tracking": 5, "settlement": 15}
+
+
+class Processes:
+    """Two processes with a job each; what tracking's does at a quarter past eight, settlement then follows."""
+
+    wire = SimpleNamespace(processes=tuple(MINUTES))
+
+    def __init__(self) -> None:
+        self.now_us = dict.fromkeys(MINUTES, START)
+        self.events = dict.fromkeys(MINUTES, 7)
+        self.followed = 7
+        self.told: list[str] = []
+
+    def post(self, _path: str, body: dict[str, str], *, service: str) -> dict[str, Any]:
+        now = body["now"][11:16]
+        self.told.append(f"{service} {now}")
+        if service == "tracking":
+            assert self.followed == self.events["tracking"], f"it is {now} before settlement has followed"
+            self.events["tracking"] += now == "08:15"
+        before, self.now_us[service] = self.now_us[service], from_text(body["now"])
+        every = MINUTES[service] * MINUTE_US
+        rings_at = (self.now_us[service] // every + 1) * every
+        fired = self.now_us[service] // every - before // every
+        return {"fired": fired, "rings_at": to_text(rings_at), "events": self.events[service]}
+
+    def get(self, _path: str, *, service: str) -> dict[str, Any]:
+        self.told.append(f"look at {service}")
+        lag = self.events["tracking"] - self.followed if service == "settlement" else 0
+        self.followed += lag
+        return {
+            "rooms": [{"seq": self.events[service], "waiting": 0}],
+            "followers": [{"lag": lag, "error": None}],
+        }
+
+
+def clocks(processes: Processes) -> list[str]:
+    return [told for told in processes.told if not told.startswith("look")]
+
+
+def test_time_stops_at_every_ring_and_comes_to_the_processes_by_name() -> None:
+    processes = Processes()
+    pace = Pace(processes, START)  # type: ignore[arg-type]
+    pace.move(START + 12 * MINUTE_US)
+    assert clocks(processes) == [
+        f"{service} {at}" for at in ("08:00", "08:05", "08:10", "08:12") for service in ("settlement", "tracking")
+    ]
+    assert pace.now_us == START + 12 * MINUTE_US
+
+
+def test_what_a_job_did_is_followed_before_time_goes_on_and_nobody_looks_otherwise() -> None:
+    processes = Processes()
+    pace = Pace(processes, START)  # type: ignore[arg-type]
+    pace.move(START + 10 * MINUTE_US)
+    before = len(processes.told)
+    pace.move(START + 25 * MINUTE_US)
+    looks = [told for told in processes.told[before:] if told.startswith("look")]
+    # Two quiet looks at each process before the move; then one that finds work, and two quiet ones, after 08:15.
+    assert len(looks) == 2 * 2 + 3 * 2
+    assert pace.now_us == START + 25 * MINUTE_US
