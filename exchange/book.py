@@ -20,11 +20,13 @@ from collections.abc import Iterator
 import msgspec
 
 from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
+from kernel.machine import quick
 from kernel.quantity import GRAMS_PER_KG
 
 Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, buyer, seller, price, loads
 
 
+@quick
 class Level(msgspec.Struct, gc=False, eq=False):
     """The orders at one price, oldest first. ``loads`` is what they show; ``orders`` counts the living."""
 
