@@ -28,12 +28,17 @@ Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, 
 
 @quick
 class Level(msgspec.Struct, gc=False, eq=False):
-    """The orders at one price, oldest first. ``loads`` is what they show; ``orders`` counts the living."""
+    """The orders at one price, oldest first. ``loads`` is what they show, ``dead`` counts the slots without an order."""
 
     price: int
     loads: int
-    orders: int
     queue: deque[Order]
+    dead: int = 0
+
+    @property
+    def orders(self) -> int:
+        """How many stand here."""
+        return len(self.queue) - self.dead
 
 
 class Ladder:
@@ -56,9 +61,11 @@ class Ladder:
 
     def head(self) -> Order:
         """The order that trades next. The side is not empty."""
-        queue = self.levels[self.keys[-1] * self.sign].queue
+        level = self.levels[self.keys[-1] * self.sign]
+        queue = level.queue
         while not queue[0].resting:
             queue.popleft()
+            level.dead -= 1
         return queue[0]
 
     def place(self, order: Order) -> None:
@@ -66,24 +73,25 @@ class Ladder:
         price = order.price_fen_per_kg
         level = self.levels.get(price)
         if level is None:
-            self.levels[price] = Level(price, order.shown_loads, 1, deque((order,)))
+            self.levels[price] = Level(price, order.shown_loads, deque((order,)))
             insort(self.keys, price * self.sign)
         else:
             level.queue.append(order)
             level.loads += order.shown_loads
-            level.orders += 1
         order.resting = True
 
     def remove(self, order: Order) -> None:
         """Takes an order out from wherever it stands."""
         order.resting = False
         level = self.levels[order.price_fen_per_kg]
-        level.loads -= order.shown_loads
-        level.orders -= 1
-        if not level.orders:
+        level.loads = loads = level.loads - order.shown_loads
+        if loads == 0:
             self.close(level)
-        elif len(level.queue) > 2 * level.orders + 16:
+            return
+        level.dead = dead = level.dead + 1
+        if dead > 16 and dead > level.orders + 16:
             level.queue = deque(one for one in level.queue if one.resting)
+            level.dead = 0
 
     def close(self, level: Level) -> None:
         """Forgets a level that shows nothing any more."""

@@ -65,10 +65,11 @@ def trade(
         if not book.calm_low <= price <= book.calm_high:
             left = "volatility"
             break
-        queue = levels[price].queue
-        resting = queue[0]
+        level = levels[price]
+        resting = level.queue[0]
         if not resting.resting:
-            queue.popleft()
+            level.queue.popleft()
+            level.dead -= 1
             continue
         if resting.expires_at <= at:
             cancel(state, resting, "expired", at, seq, events)

@@ -540,11 +540,10 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
         return
     queue = level.queue
     while queue.popleft() is not order:  # dead slots before it
-        pass
+        level.dead -= 1
     if open_loads == 0:
         order.resting = False
-        level.orders -= 1
-        if not level.orders:
+        if level.loads == 0:
             ladder.close(level)
         del state.orders[order.id]
     else:
@@ -563,8 +562,7 @@ def _refill(state: ExchangeState, book: Book, ladder: Ladder, level: Level, orde
         level.loads += order.shown_loads
         return
     order.resting = False
-    level.orders -= 1
-    if not level.orders:
+    if level.loads == 0:
         ladder.close(level)
     # A buyer's clips become cheaper and need less; a seller's reserve loads, whatever their price.
     state.reserve(order, book, -order.open_loads, seq)
