@@ -347,7 +347,7 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
         ladder = book.asks if side == "buy" else book.bids
         best = ladder.keys[-1] if ladder.keys else None
         for key, order_id in book.whole["buy" if side == "buy" else "sell"]:
-            if best is None or best < -key:
+            if best is None or best < key:
                 break
             order = state.orders[order_id]
             account = state.accounts[order.participant_id]
