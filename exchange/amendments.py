@@ -29,6 +29,8 @@ def amend_order(state: ExchangeState, command: AmendOrder, at: int, seq: int) ->
     events: list[Event] = []
     if loads <= order.executed_loads:
         cancel(state, order, "amended_below_executed", at, seq, events)
+        if book.aside or book.routes:
+            aftermath(state, book, at, seq, events)
         return events
     keeps_priority = price == order.price_fen_per_kg and loads <= order.loads
     amended = OrderAmended(order.id, price, loads, keeps_priority)
@@ -53,9 +55,9 @@ def _check_amendment(
     if breach is None and options is not None:
         if options.agreement:
             breach = x.NotAmendable.code, "order_id", 0
-        elif options.post_only and book.continuous and price != order.price_fen_per_kg:
+        elif options.post_only and not order.ended and price != order.price_fen_per_kg:
             moved = new_order(OrderPlaced(order.id, order.participant_id, order.key_id, price, terms), at, order.id)
-            breach = (x.WouldTrade.code, "price", 0) if would_trade(book, moved) else None
+            breach = (x.WouldTrade.code, "price", 0) if would_trade(book, moved, at) else None
     if breach is None:
         breach = terms_breach(book, price, max(1, loads))
     if breach is None and not order.ended:
@@ -81,7 +83,10 @@ def hibernate_order(state: ExchangeState, command: HibernateOrder, at: int, seq:
         raise x.NotAmendable(field="order_id")
     event = OrderHibernated(order.id)
     EFFECTS[OrderHibernated](state, event, at, seq)
-    return [event]
+    events: list[Event] = [event]
+    if book.aside or book.routes:
+        aftermath(state, book, at, seq, events)
+    return events
 
 
 def activate_order(state: ExchangeState, command: ActivateOrder, at: int, seq: int) -> list[Event]:
@@ -93,6 +98,9 @@ def activate_order(state: ExchangeState, command: ActivateOrder, at: int, seq: i
     account = state.accounts[order.participant_id]
     breach = access_breach(state, account, book, order.terms, at)
     breach = breach or terms_breach(book, order.price_fen_per_kg, order.loads)
+    options = order.terms.options
+    if breach is None and options is not None and options.post_only and would_trade(book, order, at):
+        breach = x.WouldTrade.code, "price", 0
     if breach is None:
         needed = order.open_loads
         if order.terms.side == "buy":

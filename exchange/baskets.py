@@ -6,16 +6,22 @@ from exchange import errors as x
 from exchange.book import Book
 from exchange.commands import PlaceBasket
 from exchange.events import OrderPlaced, OrderRejected
-from exchange.matching import fillable, trade
-from exchange.model import OrderTerms
+from exchange.matching import trade
+from exchange.model import BASKET_ORDERS_MAX, OrderTerms
 from exchange.orders import aftermath
+from exchange.rehearsal import fillable
 from exchange.rules import Breach, access_breach, limit_breach, terms_breach
 from exchange.state import Account, ExchangeState, new_order, order_rejected
 from kernel.messages import Event
 
 
 def place_basket(state: ExchangeState, command: PlaceBasket, at: int, seq: int) -> list[Event]:
-    """Every order filled at once, or every order rejected. Its orders meet what rests, not what is implied."""
+    """Every order filled at once, or every order rejected. Its orders meet what rests, not what is implied.
+
+    Raises AmountInvalid for none, or for more than go together.
+    """
+    if not 1 <= len(command.terms) <= BASKET_ORDERS_MAX:
+        raise x.AmountInvalid(field="orders", low=1, high=BASKET_ORDERS_MAX)
     account = state.account(command.participant_id)
     breaches = _basket_breaches(state, account, command, at)
     events: list[Event] = []
@@ -65,8 +71,6 @@ def _basket_order_breach(
         assert book is not None
         if terms.options is not None or terms.time_in_force != "fok":
             return x.OptionsConflict.code, "time_in_force", 0
-        if not book.continuous:
-            return x.NotInAuction.code, "product_id", 0
         breach = terms_breach(book, terms.price_fen_per_kg, terms.loads)
     return breach
 

@@ -59,6 +59,13 @@ class Ladder:
             queue.popleft()
         return queue[0]
 
+    def first(self, at: int) -> Order | None:
+        """The order that trades next among those that did not expire by then."""
+        if not self.keys:
+            return None
+        head = self.head()
+        return head if head.expires_at > at else next((one for one in self.orders() if one.expires_at > at), None)
+
     def place(self, order: Order) -> None:
         """Puts an order at the end of its price's queue."""
         price = order.price_fen_per_kg
@@ -110,7 +117,11 @@ class Route:
         self.ex_works = ex_works
         self.haulage = haulage
         self.delivered = delivered
-        self.id = f"{ex_works.product.id}+{haulage.product.id}"
+        self.id = f"{ex_works.product.id}+{haulage.product.id}+{delivered.product.id}"
+
+    def parts(self) -> tuple[Book, Book, Book]:
+        """The three books."""
+        return self.ex_works, self.haulage, self.delivered
 
 
 class Book:

@@ -8,7 +8,7 @@
          |  activate   v                                             v
          +---------> trade with what rests, best price first ---> filled
                        |
-                       v  what is left rests, or ends (IOC, FOK, market, own order met, volatility)
+                       v  what is left rests, or ends (IOC, FOK, own order met, volatility)
                      rest in the book ---> filled, cancelled, expired
 
 Once no rule says no, nothing can fail any more, and each event takes its effect as it is made: these are the hot
@@ -24,9 +24,10 @@ from exchange import errors as x
 from exchange.book import Book, agreement_of
 from exchange.commands import CancelOrder, CancelOrders, PlaceOrder
 from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, PhaseChanged, Traded
-from exchange.implied import best_implied, implies_offers
-from exchange.matching import Left, cancel, fillable, implied_before, meet_own, trade
+from exchange.implied import implied_before
+from exchange.matching import Left, cancel, expire_before, implied_trades, meet_own, trade
 from exchange.model import NEVER, CancelReason, Order, OrderTerms
+from exchange.rehearsal import fillable
 from exchange.rules import (
     Breach,
     access_breach,
@@ -72,7 +73,7 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
         order = new_order(placed, at, seq)
         if breach is None:
             assert book is not None
-            breach = _limit_or_post_breach(account, book, order)
+            breach = _limit_or_post_breach(account, book, order, at)
         if breach is not None:
             rejected = OrderRejected(seq, participant_id, command.key_id, terms, *breach)
             order_rejected(state, rejected, at, seq)
@@ -91,7 +92,8 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
         _trade_and_rest(state, book, account, order, at, seq, events)
     else:
         _enter(state, book, account, order, at, seq, events)
-    if book.aside or book.routes:
+    # An order that only came to rest leaves its routes quiet: it was tried against them.
+    if book.aside or (book.routes and len(events) > 1):
         aftermath(state, book, at, seq, events)
     return events
 
@@ -110,19 +112,21 @@ def _breach(
         if breach is not None:
             return breach, price
         if not price:
-            price = protected_price(book, terms)
+            price = protected_price(book, participant_id, terms, at)
             if not price:
                 return (x.NoLiquidity.code, "order_type", 0), price
+    elif terms.time_in_force == "gtd":
+        return (x.OptionsConflict.code, "expires_at", 0), price
     return terms_breach(book, price, terms.loads), price
 
 
-def _limit_or_post_breach(account: Account, book: Book, order: Order) -> Breach | None:
+def _limit_or_post_breach(account: Account, book: Book, order: Order, at: int) -> Breach | None:
     """What the limit lacks of an order, or that it would trade though it must not."""
     options = order.terms.options
     if options is not None:
         if options.hibernated:
             return None
-        if options.post_only and would_trade(book, order):
+        if options.post_only and would_trade(book, order, at):
             return x.WouldTrade.code, "price", 0
     needed = order.loads
     if order.terms.side == "buy":
@@ -130,16 +134,13 @@ def _limit_or_post_breach(account: Account, book: Book, order: Order) -> Breach 
     return limit_breach(account, book, order, needed)
 
 
-def would_trade(book: Book, order: Order) -> bool:
+def would_trade(book: Book, order: Order, at: int) -> bool:
     """Whether an order's price meets the other side, directly or through what is implied."""
     ladder = book.asks if order.terms.side == "buy" else book.bids
-    limit = order.price_fen_per_kg * ladder.sign
-    if ladder.keys and ladder.keys[-1] >= limit:
+    first = ladder.first(at)
+    if first is not None and first.price_fen_per_kg * ladder.sign >= order.price_fen_per_kg * ladder.sign:
         return True
-    if not book.routes or (order.terms.side == "buy") != implies_offers(book):
-        return False
-    implied = best_implied(book)
-    return implied is not None and implied.price_fen_per_kg * ladder.sign >= limit
+    return implied_before(book, order, None, at) is not None
 
 
 def _enter(
@@ -242,6 +243,9 @@ def _join_auction(
         if resting.resting and resting.participant_id == order.participant_id
     ]
     for resting in own:
+        if resting.expires_at <= at:
+            cancel(state, resting, "expired", at, seq, events)
+            continue
         left = meet_own(state, book, account, order, resting, at, seq, events)
         if left:
             _end(state, book, order, left, at, seq, events)
@@ -272,22 +276,34 @@ def _agree(state: ExchangeState, book: Book, order: Order, at: int, seq: int, ev
 
 def aftermath(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
     """Looks at what waits beside a book that changed, and beside those that its routes touch, until all is quiet."""
-    if not state.market.is_open or state.market.halted:
-        return
-    books = {
-        part.product.id: part for route in book.routes for part in (route.ex_works, route.haulage, route.delivered)
-    }
-    books[book.product.id] = book
-    steps = (_elect, _fill_one, _cross_route)
-    while any(step(state, one, at, seq, events) for one in books.values() for step in steps):
-        pass
+    _settle(state, _near(book), at, seq, events)
 
 
 def settle_all(state: ExchangeState, at: int, seq: int, events: list[Event]) -> None:
     """Looks at what waits beside all books, after something that may have changed any of them."""
-    for book in list(state.books.values()):
-        if book.aside or (book.routes and book.product.kind == "delivered"):
-            aftermath(state, book, at, seq, events)
+    _settle(state, dict(state.books), at, seq, events)
+
+
+def _settle(state: ExchangeState, books: dict[str, Book], at: int, seq: int, events: list[Event]) -> None:
+    """Lets go what waits and may, one after another, always of the first product by its id."""
+    if not state.market.is_open or state.market.halted:
+        return
+    steps = (_elect, _fill_one, _cross_route)
+    while True:
+        for _, book in sorted(books.items()):
+            if any(step(state, book, at, seq, events) for step in steps):
+                books |= _near(book)
+                break
+        else:
+            return
+
+
+def _near(book: Book) -> dict[str, Book]:
+    """A book, and those whose routes could use what a trade in it or over its routes uncovers."""
+    near = {book.product.id: book}
+    for part in {part for route in book.routes for part in route.parts()}:
+        near |= {one.product.id: one for route in part.routes for one in route.parts()}
+    return near
 
 
 def _elect(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> bool:
@@ -346,17 +362,21 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
 
 
 def _cross_route(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> bool:
-    """Trades the best delivered bid where routes came to cross it without an order coming in: a cancel can uncover an
-    offer, an auction can end."""
-    if book.product.kind != "delivered" or not book.routes or not book.continuous or not book.bids.keys:
+    """Trades the best delivered bid, in its place, where routes came to cross it without an order coming in: a cancel
+    can uncover an offer, an auction can end."""
+    if book.product.kind != "delivered" or not book.continuous:
         return False
-    order = book.bids.head()
-    if order.expires_at <= at:
-        cancel(state, order, "expired", at, seq, events)
-        return True
-    if implied_before(book, order, None) is None:
+    order = book.bids.first(at)
+    match = None if order is None else implied_before(book, order, None, at)
+    if order is None or match is None:
         return False
-    enter_again(state, book, order, at, seq, events)
+    while (head := book.bids.head()) is not order:
+        cancel(state, head, "expired", at, seq, events)
+    expire_before(state, match, at, seq, events)
+    loads = min(order.open_loads, match.loads)
+    for traded in implied_trades(book, order, match, loads, seq + len(events)):
+        EFFECTS[Traded](state, traded, at, traded.trade_id)
+        events.append(traded)
     return True
 
 
@@ -373,7 +393,7 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
         raise x.ProductIsFrozen(field="order_id")
     event = OrderCancelled(order.id, order.open_loads, "requested")
     order_cancelled(state, event, at, seq)
-    if not book.routes:
+    if not (book.aside or book.routes):
         return [event]
     events: list[Event] = [event]
     aftermath(state, book, at, seq, events)
