@@ -22,6 +22,7 @@ import msgspec
 from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
 from kernel.quantity import GRAMS_PER_KG
 
+WaitingKey = tuple[int, int, int]  # by what it waits for, since when, its number
 Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, buyer, seller, price, loads
 
 
@@ -157,9 +158,9 @@ class Book:
         self.continuous = product.phase == "continuous"
         self.last_price = 0  # of the last trade; 0: none yet
         self.aside = 0  # orders that wait beside the ladders
-        # Elected first, and filled first, is what comes first: each key ends in the order's number.
-        self.stops: dict[Side, list[tuple[int, int]]] = {"buy": [], "sell": []}
-        self.whole: dict[Side, list[tuple[int, int]]] = {"buy": [], "sell": []}
+        # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.
+        self.stops: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}
+        self.whole: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}
         self.agreements: dict[Agreement, Order] = {}
         self.routes: list[Route] = []  # those that this product is a part of, by their id
         self.refer_to(product.reference_price_fen)
@@ -226,18 +227,18 @@ def agreement_of(order: Order) -> Agreement:
     return order.terms.side, options.agreement, buyer, seller, order.price_fen_per_kg, order.open_loads
 
 
-def _stop_key(order: Order) -> tuple[int, int]:
+def _stop_key(order: Order) -> WaitingKey:
     options = order.terms.options
     assert options is not None
     # A rising price reaches the lowest stop of the buyers first, a falling one the highest of the sellers.
-    return options.stop_price_fen_per_kg * (1 if order.terms.side == "buy" else -1), order.id
+    return options.stop_price_fen_per_kg * (1 if order.terms.side == "buy" else -1), order.rank or order.id, order.id
 
 
-def _whole_key(order: Order) -> tuple[int, int]:
-    return order.price_fen_per_kg * (-1 if order.terms.side == "buy" else 1), order.id
+def _whole_key(order: Order) -> WaitingKey:
+    return order.price_fen_per_kg * (-1 if order.terms.side == "buy" else 1), order.rank or order.id, order.id
 
 
-def _take_out(keys: list[tuple[int, int]], key: tuple[int, int]) -> None:
+def _take_out(keys: list[WaitingKey], key: WaitingKey) -> None:
     at = bisect_left(keys, key)
     assert keys[at] == key, f"no order waits at {key}"
     del keys[at]

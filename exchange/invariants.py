@@ -53,7 +53,7 @@ def _check_book(state: ExchangeState, book: Book) -> int:
         match = implied_before(book, bid, None, 0)
         crossed = match is not None and {bid.expires_at, match.first.expires_at, match.second.expires_at} == {NEVER}
         assert not crossed, f"a route of {book.product.id} is crossed"
-    waiting = [order_id for keys in (*book.stops.values(), *book.whole.values()) for _, order_id in keys]
+    waiting = [order_id for keys in (*book.stops.values(), *book.whole.values()) for _, _, order_id in keys]
     waiting += [order.id for order in book.agreements.values()]
     assert len(waiting) == len(set(waiting)) == book.aside
     assert all(not state.orders[order_id].resting for order_id in waiting)

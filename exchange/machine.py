@@ -14,7 +14,7 @@ from typing import Any
 
 from exchange import amendments, baskets, invariants, market, orders, phases, snapshot
 from exchange import commands as c
-from exchange.events import MarketOpened, MarketResumed, OrderCancelled
+from exchange.events import MarketOpened, MarketResumed, OrderCancelled, SelfTradeModeSet
 from exchange.state import EFFECTS, ExchangeState
 from kernel.machine import Changes
 from kernel.messages import Command, Event
@@ -23,7 +23,7 @@ Handler = Callable[[ExchangeState, Any, int, int], list[Event]]
 
 
 #: After these, orders that wait may find what they wait for.
-WAKING = (OrderCancelled, MarketOpened, MarketResumed)
+WAKING = (OrderCancelled, MarketOpened, MarketResumed, SelfTradeModeSet)
 
 
 def _decided(decide: Callable[..., list[Event]], timed: bool = False) -> Handler:

@@ -313,7 +313,7 @@ def _elect(state: ExchangeState, book: Book, at: int, seq: int, events: list[Eve
     for side, sign in (("buy", 1), ("sell", -1)):
         stops = book.stops["buy" if side == "buy" else "sell"]
         if stops and stops[0][0] <= book.last_price * sign:
-            order = state.orders[stops[0][1]]
+            order = state.orders[stops[0][-1]]
             if order.expires_at <= at:
                 cancel(state, order, "expired", at, seq, events)
                 return True
@@ -344,7 +344,7 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
     for side in ("buy", "sell"):
         ladder = book.asks if side == "buy" else book.bids
         best = ladder.keys[-1] if ladder.keys else None
-        for key, order_id in book.whole["buy" if side == "buy" else "sell"]:
+        for key, _, order_id in book.whole["buy" if side == "buy" else "sell"]:
             if best is None or best < key:
                 break
             order = state.orders[order_id]

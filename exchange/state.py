@@ -397,7 +397,7 @@ def order_amended(state: ExchangeState, event: e.OrderAmended, at: int, seq: int
         if not order.ended:
             state.reserve(order, book, -order.open_loads, seq)
         order.open_loads += event.loads - order.loads
-        order.loads, order.price_fen_per_kg = event.loads, event.price_fen_per_kg
+        order.loads, order.price_fen_per_kg, order.rank = event.loads, event.price_fen_per_kg, seq
         show(order)
         if not order.ended:
             state.reserve(order, book, order.open_loads, seq)
@@ -451,7 +451,7 @@ def order_activated(state: ExchangeState, event: e.OrderActivated, at: int, seq:
     order = state.orders[event.order_id]
     state.accounts[order.participant_id].pace.count(at)
     book = state.books[order.terms.product_id]
-    order.ended = ""
+    order.ended, order.rank = "", seq
     state.reserve(order, book, order.open_loads, seq)
     book.keep(order)
     _order_changed(state, order, at, seq)
