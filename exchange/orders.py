@@ -92,8 +92,7 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
         _trade_and_rest(state, book, account, order, at, seq, events)
     else:
         _enter(state, book, account, order, at, seq, events)
-    # An order that only came to rest leaves its routes quiet: it was tried against them.
-    if book.aside or (book.routes and len(events) > 1):
+    if book.aside or book.routes:
         aftermath(state, book, at, seq, events)
     return events
 
@@ -276,7 +275,8 @@ def _agree(state: ExchangeState, book: Book, order: Order, at: int, seq: int, ev
 
 def aftermath(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
     """Looks at what waits beside a book that changed, and beside those that its routes touch, until all is quiet."""
-    _settle(state, _near(book), at, seq, events)
+    touched = {book} if len(events) == 1 else _touched(book)  # one event is no trade
+    _settle(state, _waiting(touched), at, seq, events)
 
 
 def settle_all(state: ExchangeState, at: int, seq: int, events: list[Event]) -> None:
@@ -292,18 +292,24 @@ def _settle(state: ExchangeState, books: dict[str, Book], at: int, seq: int, eve
     while True:
         for _, book in sorted(books.items()):
             if any(step(state, book, at, seq, events) for step in steps):
-                books |= _near(book)
+                books |= _waiting(_touched(book))
                 break
         else:
             return
 
 
-def _near(book: Book) -> dict[str, Book]:
-    """A book, and those whose routes could use what a trade in it or over its routes uncovers."""
-    near = {book.product.id: book}
-    for part in {part for route in book.routes for part in route.parts()}:
-        near |= {one.product.id: one for route in part.routes for one in route.parts()}
-    return near
+def _touched(book: Book) -> set[Book]:
+    """The books that a trade in one of them may change: an implied trade changes all parts of a route."""
+    return {book, *(part for route in book.routes for part in route.parts())}
+
+
+def _waiting(touched: set[Book]) -> dict[str, Book]:
+    """The books where something may go on after these have changed: they, and those that their routes deliver to."""
+    waiting = {one.product.id: one for one in touched}
+    for one in touched:
+        for route in one.routes:
+            waiting[route.delivered.product.id] = route.delivered
+    return waiting
 
 
 def _elect(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> bool:
