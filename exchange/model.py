@@ -182,6 +182,7 @@ class Order(Entity, gc=False, eq=False):
     reason: str = ""  # why it was rejected or cancelled
     field: str = ""  # what a rejection points at
     shortfall: int = 0  # fen or loads that a limit lacked
+    rank: int = 0  # the event that sent it behind the others, which matters beside the ladders; 0: none did
 
     @property
     def executed_loads(self) -> int:
