@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from exchange.book import Book
+from exchange.book import Book, Level
 from exchange.events import OrderCancelled, OrderReduced, Traded
 from exchange.implied import Implied, implied_before
 from exchange.model import CancelReason, Order
@@ -21,8 +21,8 @@ from exchange.state import (
     Account,
     ExchangeState,
     commit_haulage,
+    end_order,
     fill_head,
-    order_cancelled,
     order_reduced,
     show,
     spend,
@@ -34,9 +34,9 @@ Left = CancelReason | Literal[""]
 
 def trade(
     state: ExchangeState, book: Book, account: Account, order: Order, at: int, seq: int, events: list[Event],
-    *, implied: bool = True,
+    reserved: bool = True, implied: bool = True,
 ) -> Left:  # fmt: skip
-    """Trades an order that is in no book, and whose limit is reserved.
+    """Trades an order that is in no book; if its limit was not ``reserved``, reserves it for what is left.
 
     Gives the reason why what is left of it may not rest, "" if it may. Its events are added to ``events``, the first
     of which has the log position ``seq``.
@@ -47,9 +47,10 @@ def trade(
     limit = order.price_fen_per_kg * sign
     order_id, participant_id = order.id, order.participant_id
     product_id, trades = book.product.id, state.changes.trades
-    filled = paid = trade_id = 0
+    filled = paid = 0
+    trade_id = seq
     left: Left = ""
-    while order.open_loads:
+    while order.open_loads and not left:
         if implied and book.routes:
             match = implied_before(book, order, keys[-1] if keys else None, at)
             if match is not None:
@@ -64,20 +65,14 @@ def trade(
         price = keys[-1] * sign
         if not book.calm_low <= price <= book.calm_high:
             left = "volatility"
-            break
+            continue
         level = levels[price]
         resting = level.queue[0]
-        if not resting.resting:
-            level.queue.popleft()
-            level.dead -= 1
-            continue
-        if resting.expires_at <= at:
-            cancel(state, resting, "expired", at, seq, events)
+        if not resting.resting or resting.expires_at <= at:
+            _clear_head(state, level, resting, at, seq, events)
             continue
         if resting.participant_id == participant_id:
-            left = meet_own(state, book, account, order, resting, at, seq, events)
-            if left:
-                break
+            left = meet_own(state, book, account, order, resting, at, seq, events, reserved)
             continue
         loads = min(resting.shown_loads, order.open_loads)
         trade_id = seq + len(events)
@@ -98,26 +93,37 @@ def trade(
         order.open_loads -= loads
         filled += loads
         paid += loads * price
-    if filled:
-        trade_id = max(trade_id, order.event_seq)  # it may have been reduced since
-        show(order)
+    if filled or not reserved:
+        if order.open_loads:
+            show(order)
         order.price_sum_fen_per_kg += paid
-        order.updated_at, order.event_seq = at, trade_id
+        order.updated_at = at
+        if order.event_seq < trade_id:  # else it was made smaller after its last trade
+            order.event_seq = trade_id
         state.changes.orders[order_id] = order
-        spend(state, book, order, filled, paid, trade_id)
+        spend(state, book, order, filled, paid, order.event_seq, filled if reserved else -order.open_loads)
     return left
+
+
+def _clear_head(state: ExchangeState, level: Level, resting: Order, at: int, seq: int, events: list[Event]) -> None:
+    """Takes what cannot trade from the head of a level: a dead slot, or an order whose time is over."""
+    if resting.resting:
+        cancel(state, resting, "expired", at, seq, events)
+    else:
+        level.queue.popleft()
+        level.dead -= 1
 
 
 def cancel(state: ExchangeState, order: Order, reason: CancelReason, at: int, seq: int, events: list[Event]) -> None:
     """Ends an open order that a book or the state holds."""
     ended = OrderCancelled(order.id, order.open_loads, reason)
-    order_cancelled(state, ended, at, seq + len(events))
+    end_order(state, state.books[order.terms.product_id], order, reason, at, seq + len(events))
     events.append(ended)
 
 
 def meet_own(
     state: ExchangeState, book: Book, account: Account, order: Order, resting: Order, at: int, seq: int,
-    events: list[Event],
+    events: list[Event], reserved: bool = True,
 ) -> Left:  # fmt: skip
     """Keeps a participant from trading with itself; gives the reason for which the incoming order ends, if it does."""
     assert account.trader is not None
@@ -143,7 +149,8 @@ def meet_own(
     order.shown_loads = min(order.shown_loads, order.open_loads)
     order.updated_at, order.event_seq = at, position
     state.changes.orders[order.id] = order
-    state.reserve(order, book, -loads, position)
+    if reserved:
+        state.reserve(order, book, -loads, position)
     return ""
 
 

@@ -31,7 +31,6 @@ from exchange.rehearsal import fillable
 from exchange.rules import (
     Breach,
     access_breach,
-    is_sound,
     limit_breach,
     options_breach,
     protected_price,
@@ -44,7 +43,6 @@ from exchange.state import (
     end_order,
     lift,
     new_order,
-    order_cancelled,
     order_rejected,
 )
 from kernel.messages import Event
@@ -53,45 +51,95 @@ MICROS_PER_S = 1_000_000
 
 
 def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) -> list[Event]:
-    """The order's placing with what follows from it, or its rejection. ``seq`` becomes its number."""
+    """The order's placing with what follows from it, or its rejection. ``seq`` becomes its number.
+
+    Nearly every order is a limit order without options that keeps every rule. This is its way, with all rules in one
+    glance; others are asked rule by rule in `_place_by_the_rules`, so that the first broken one is named.
+    """
+    participant_id, key_id, terms = command.participant_id, command.key_id, command.terms
+    price, loads, buys = terms.price_fen_per_kg, terms.loads, terms.side == "buy"
+    try:
+        account, book = state.accounts[participant_id], state.books[terms.product_id]
+        if buys:
+            money, roles, needed = account.money, account.buys, loads * price * book.mass_kg
+            free = money.granted_fen - money.reserved_fen - money.committed_fen
+        else:
+            capacity, roles, needed = book.sellers[participant_id], account.sells, loads
+            free = capacity.loads - capacity.reserved_loads - capacity.consumed_loads
+    except KeyError:
+        return _place_by_the_rules(state, command, at, seq)
+    product, market, pace = book.product, state.market, account.pace
+    if at >= pace.ends_at:
+        pace.begin(at)
+    if (
+        terms.options is not None
+        or terms.time_in_force == "fok"
+        or terms.time_in_force == "gtd"
+        or account.blocked
+        or not (market.is_open and book.continuous)
+        or market.halted
+        or not book.low <= price <= book.high
+        or price % product.price_tick_fen
+        or not 0 < loads <= product.loads_max
+        or pace.used >= pace.allowed
+        or needed > free
+        or book.commodity not in roles
+    ):
+        return _place_by_the_rules(state, command, at, seq)
+    pace.used += 1
+    # As `new_order` makes it.
+    order = Order(seq, participant_id, key_id, terms, price, loads, loads, loads, 0, NEVER, at, at, seq)
+    changes = state.changes
+    changes.orders[seq] = order
+    events: list[Event] = [OrderPlaced(seq, participant_id, key_id, price, terms)]
+    own_side, other_side = (book.bids, book.asks) if buys else (book.asks, book.bids)
+    keys = other_side.keys
+    if (keys and keys[-1] >= price * other_side.sign) or book.routes:
+        left = trade(state, book, account, order, at, seq, events, False)
+        if order.open_loads:
+            _rest_or_end(state, book, account, order, left, at, seq, events)
+    else:
+        # As `state.reserve` does it.
+        if buys:
+            money.reserved_fen += needed
+            money.event_seq = seq
+            changes.money[participant_id] = money
+        else:
+            capacity.reserved_loads += needed
+            capacity.event_seq = seq
+            changes.capacity[capacity.id] = capacity
+        if terms.time_in_force == "ioc":
+            _end(state, book, order, "ioc", at, seq, events)
+        else:
+            state.orders[seq] = order
+            own_side.place(order)
+    if book.aside or book.routes:
+        aftermath(state, book, at, seq, events)
+    return events
+
+
+def _place_by_the_rules(state: ExchangeState, command: PlaceOrder, at: int, seq: int) -> list[Event]:
+    """Any order's placing with what follows from it, or its rejection."""
     participant_id, terms = command.participant_id, command.terms
-    account = state.accounts.get(participant_id)
-    if account is None:
-        account = state.account(participant_id)
+    account = state.account(participant_id)
     book = state.books.get(terms.product_id)
-    if terms.options is None and book is not None and is_sound(state, account, book, participant_id, terms, at):
-        price = terms.price_fen_per_kg
-        placed = OrderPlaced(seq, participant_id, command.key_id, price, terms)
-        loads = terms.loads
-        # As `new_order` makes it.
-        order = Order(
-            seq, participant_id, command.key_id, terms, price, loads, loads, loads, 0, NEVER, at, at, seq
-        )  # fmt: skip
-    else:
-        breach, price = _breach(state, account, book, participant_id, terms, at)
-        placed = OrderPlaced(seq, participant_id, command.key_id, price, terms)
-        order = new_order(placed, at, seq)
-        if breach is None:
-            assert book is not None
-            breach = _limit_or_post_breach(account, book, order, at)
-        if breach is not None:
-            rejected = OrderRejected(seq, participant_id, command.key_id, terms, *breach)
-            order_rejected(state, rejected, at, seq)
-            return [rejected]
+    breach, price = _breach(state, account, book, participant_id, terms, at)
+    placed = OrderPlaced(seq, participant_id, command.key_id, price, terms)
+    order = new_order(placed, at, seq)
+    if breach is None:
+        assert book is not None
+        breach = _limit_or_post_breach(account, book, order, at)
+    if breach is not None:
+        rejected = OrderRejected(seq, participant_id, command.key_id, terms, *breach)
+        order_rejected(state, rejected, at, seq)
+        return [rejected]
     assert book is not None
-    pace = account.pace
-    if at < pace.ends_at:
-        pace.used += 1
-    else:
-        pace.count(at)
+    account.pace.count(at)
     state.changes.orders[seq] = order
     events: list[Event] = [placed]
     if not order.ended:
         state.reserve(order, book, order.open_loads, seq)
-    if terms.options is None and book.continuous:
-        _trade_and_rest(state, book, account, order, at, seq, events)
-    else:
-        _enter(state, book, account, order, at, seq, events)
+    _enter(state, book, account, order, at, seq, events)
     if book.aside or book.routes:
         aftermath(state, book, at, seq, events)
     return events
@@ -169,32 +217,32 @@ def _enter(
 def _trade_and_rest(
     state: ExchangeState, book: Book, account: Account, order: Order, at: int, seq: int, events: list[Event]
 ) -> None:
-    """Trades an order that is in no book, then puts what is open of it there, or ends it."""
-    terms = order.terms
-    if terms.side == "buy":
-        own_side, other_side = book.bids, book.asks
-    else:
-        own_side, other_side = book.asks, book.bids
-    left: Left = ""
-    if terms.options is not None or terms.time_in_force == "fok":
-        left = _cannot_begin(book, account, order, at)
-    keys = other_side.keys
-    if not left and ((keys and keys[-1] >= order.price_fen_per_kg * other_side.sign) or book.routes):
+    """Trades an order that is in no book and holds its limit, then puts what is open of it there, or ends it."""
+    left = _cannot_begin(book, account, order, at)
+    if not left:
         left = trade(state, book, account, order, at, seq, events)
-        if order.open_loads == 0:
-            return
+    if order.open_loads:
+        _rest_or_end(state, book, account, order, left, at, seq, events)
+
+
+def _rest_or_end(
+    state: ExchangeState, book: Book, account: Account, order: Order, left: Left, at: int, seq: int,
+    events: list[Event],
+) -> None:  # fmt: skip
+    """Puts what trading left open of an order into the book, or ends it, where ``left`` or its own terms say so."""
+    time_in_force = order.terms.time_in_force
     if left == "volatility":
         _interrupt(state, book, at, seq, events)
-        if terms.time_in_force not in ("ioc", "fok"):
+        if time_in_force not in ("ioc", "fok"):
             _join_auction(state, book, account, order, at, seq, events)
             return
-    if terms.time_in_force == "ioc":
+    if time_in_force == "ioc":
         left = left or "ioc"
     if left:
         _end(state, book, order, left, at, seq, events)
     else:
         state.orders[order.id] = order
-        own_side.place(order)
+        (book.bids if order.terms.side == "buy" else book.asks).place(order)
 
 
 def _cannot_begin(book: Book, account: Account, order: Order, at: int) -> Left:
@@ -216,7 +264,7 @@ def _end(
 ) -> None:
     """Ends an order that is in no book."""
     ended = OrderCancelled(order.id, order.open_loads, reason)
-    end_order(state, book, order, ended, at, seq + len(events))
+    end_order(state, book, order, reason, at, seq + len(events))
     events.append(ended)
 
 
@@ -398,7 +446,7 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
     if not book.continuous and book.product.phase == "frozen":
         raise x.ProductIsFrozen(field="order_id")
     event = OrderCancelled(order.id, order.open_loads, "requested")
-    order_cancelled(state, event, at, seq)
+    end_order(state, book, order, "requested", at, seq)
     if not (book.aside or book.routes):
         return [event]
     events: list[Event] = [event]

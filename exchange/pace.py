@@ -37,10 +37,14 @@ class Pace(msgspec.Struct, gc=False):
     def count(self, at: int) -> None:
         """Counts one."""
         if at >= self.ends_at:
-            self.allowed, self.hour, self.hour_used, self.day, self.day_used = self._begun(at)
-            self.used = 0
-            self.ends_at = at - at % TEN_S_US + TEN_S_US
+            self.begin(at)
         self.used += 1
+
+    def begin(self, at: int) -> None:
+        """Begins the ten seconds around ``at``, which something that is about to be counted has come to."""
+        self.allowed, self.hour, self.hour_used, self.day, self.day_used = self._begun(at)
+        self.used = 0
+        self.ends_at = at - at % TEN_S_US + TEN_S_US
 
     def allow(self, per_10s_max: int, per_hour_max: int, per_day_max: int) -> None:
         """Sets other bounds, which hold at once."""

@@ -25,35 +25,6 @@ _PHASES: dict[Phase, str] = {
 }
 
 
-def is_sound(
-    state: ExchangeState, account: Account, book: Book, participant_id: str, terms: OrderTerms, at: int
-) -> bool:
-    """Whether an order without options keeps every rule: all of them in one glance, since nearly every order does."""
-    product, market, pace = book.product, state.market, account.pace
-    price, loads = terms.price_fen_per_kg, terms.loads
-    if (
-        account.blocked
-        or not (market.is_open and book.continuous)
-        or market.halted
-        or not book.low <= price <= book.high
-        or price % product.price_tick_fen
-        or not 1 <= loads <= product.loads_max
-        or terms.time_in_force == "gtd"
-        or (pace.used >= pace.allowed if at < pace.ends_at else pace.room(at) < 1)
-    ):
-        return False
-    if terms.side == "buy":
-        money = account.money
-        free = money.granted_fen - money.reserved_fen - money.committed_fen
-        return book.commodity in account.buys and loads * price * book.mass_kg <= free
-    capacity = book.sellers.get(participant_id)
-    return (
-        book.commodity in account.sells
-        and capacity is not None
-        and loads <= capacity.loads - capacity.reserved_loads - capacity.consumed_loads
-    )
-
-
 def access_breach(
     state: ExchangeState, account: Account, book: Book | None, terms: OrderTerms, at: int, orders: int = 1
 ) -> Breach | None:

@@ -21,6 +21,7 @@ from exchange.model import (
     BUYERS,
     NEVER,
     SELLERS,
+    CancelReason,
     CapacityLimit,
     Commodity,
     DeadMan,
@@ -465,22 +466,22 @@ def lift(state: ExchangeState, book: Book, order: Order) -> Order:
 
 
 def order_cancelled(state: ExchangeState, event: e.OrderCancelled, at: int, seq: int) -> None:
-    order = state.orders.pop(event.order_id)
-    terms = order.terms
-    book = state.books[terms.product_id]
+    order = state.orders[event.order_id]
+    end_order(state, state.books[order.terms.product_id], order, event.reason, at, seq)
+
+
+def end_order(state: ExchangeState, book: Book, order: Order, reason: CancelReason, at: int, seq: int) -> None:
+    """Takes an order out from wherever it is, and gives back what is reserved for it."""
     if order.resting:
-        (book.bids if terms.side == "buy" else book.asks).remove(order)
-    else:
+        del state.orders[order.id]
+        (book.bids if order.terms.side == "buy" else book.asks).remove(order)
+    elif order.id in state.orders:
+        del state.orders[order.id]
         book.drop(order)
-    end_order(state, book, order, event, at, seq)
-
-
-def end_order(state: ExchangeState, book: Book, order: Order, event: e.OrderCancelled, at: int, seq: int) -> None:
-    """Gives back what is reserved for an order that is in no book any more."""
     if not order.ended:
-        state.reserve(order, book, -event.loads, seq)
-    order.ended = "expired" if event.reason == "expired" else "cancelled"
-    order.reason = event.reason
+        state.reserve(order, book, -order.open_loads, seq)
+    order.ended = "expired" if reason == "expired" else "cancelled"
+    order.reason = reason
     order.updated_at = at
     order.event_seq = seq
     state.changes.orders[order.id] = order
@@ -514,7 +515,7 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
     changes = state.changes
     level = ladder.levels[order.price_fen_per_kg]
     level.loads -= loads
-    order.shown_loads -= loads
+    order.shown_loads = shown_loads = order.shown_loads - loads
     order.open_loads = open_loads = order.open_loads - loads
     order.price_sum_fen_per_kg += price * loads
     order.updated_at = at
@@ -534,7 +535,7 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
         capacity.consumed_loads += loads
         capacity.event_seq = seq
         changes.capacity[capacity.id] = capacity
-    if order.shown_loads:
+    if shown_loads:
         return
     queue = level.queue
     while queue.popleft() is not order:  # dead slots before it
@@ -589,21 +590,24 @@ def _fill_whole(state: ExchangeState, book: Book, order: Order, event: e.Traded,
         ladder.levels[order.price_fen_per_kg].loads += order.shown_loads - shown
     order.price_sum_fen_per_kg += price * loads
     _order_changed(state, order, at, seq)
-    spend(state, book, order, loads, loads * price, seq)
+    spend(state, book, order, loads, loads * price, seq, loads)
 
 
-def spend(state: ExchangeState, book: Book, order: Order, loads: int, price_sum: int, seq: int) -> None:
-    """Turns what ``loads`` of an order reserved into what they cost: prices times loads, summed."""
+def spend(state: ExchangeState, book: Book, order: Order, loads: int, price_sum: int, seq: int, freed: int) -> None:
+    """Commits ``loads`` of an order for what they cost, prices times loads, and frees what ``freed`` of it reserve.
+
+    A negative number reserves: an order that trades before anything is reserved for it frees what is left of it.
+    """
     if order.terms.side == "buy":
         money = state.accounts[order.participant_id].money
-        money.reserved_fen = reserved = money.reserved_fen - loads * order.price_fen_per_kg * book.mass_kg
+        money.reserved_fen = reserved = money.reserved_fen - freed * order.price_fen_per_kg * book.mass_kg
         assert reserved >= 0, f"reserved money of {money.id}"
         money.committed_fen += price_sum * book.mass_kg
         money.event_seq = seq
         state.changes.money[money.id] = money
     else:
         capacity = book.sellers[order.participant_id]
-        capacity.reserved_loads = reserved = capacity.reserved_loads - loads
+        capacity.reserved_loads = reserved = capacity.reserved_loads - freed
         assert reserved >= 0, f"reserved loads of {capacity.id}"
         capacity.consumed_loads += loads
         capacity.event_seq = seq
