@@ -7,6 +7,7 @@ is executed: one that leaves nothing open ends the order.
 from __future__ import annotations
 
 from exchange import errors as x
+from exchange.account import Account
 from exchange.book import Book
 from exchange.commands import ActivateOrder, AmendOrder, HibernateOrder
 from exchange.events import OrderActivated, OrderAmended, OrderHibernated, OrderPlaced
@@ -14,7 +15,7 @@ from exchange.matching import cancel
 from exchange.model import Order
 from exchange.orders import aftermath, enter_again, would_trade
 from exchange.rules import access_breach, limit_breach, terms_breach
-from exchange.state import EFFECTS, Account, ExchangeState, new_order
+from exchange.state import EFFECTS, ExchangeState, new_order
 from kernel.messages import Event
 
 

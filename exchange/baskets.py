@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exchange import errors as x
+from exchange.account import Account
 from exchange.book import Book
 from exchange.commands import PlaceBasket
 from exchange.events import OrderPlaced, OrderRejected
@@ -11,7 +12,7 @@ from exchange.model import BASKET_ORDERS_MAX, OrderTerms
 from exchange.orders import aftermath
 from exchange.rehearsal import fillable
 from exchange.rules import Breach, access_breach, limit_breach, terms_breach
-from exchange.state import Account, ExchangeState, new_order, order_rejected
+from exchange.state import ExchangeState, new_order, order_rejected
 from kernel.messages import Event
 
 

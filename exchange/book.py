@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from exchange.account import Account
 from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
 from kernel.machine import quick
 from kernel.quantity import GRAMS_PER_KG
@@ -143,6 +144,7 @@ class Book:
         "aside",
         "asks",
         "bids",
+        "buyers",
         "calm_high",
         "calm_low",
         "commodity",
@@ -155,17 +157,28 @@ class Book:
         "routes",
         "sellers",
         "stops",
+        "trading",
+        "vendors",
         "whole",
     )  # fmt: skip
 
-    def __init__(self, product: Product, sellers: dict[str, CapacityLimit]) -> None:
+    def __init__(
+        self,
+        product: Product,
+        sellers: dict[str, CapacityLimit],
+        buyers: dict[str, Account],
+        vendors: dict[str, Account],
+    ) -> None:
         self.product = product
         self.sellers = sellers  # the capacities of its window, shared by all products that draw on them
+        self.buyers = buyers  # who may send it orders now, shared by all products of its commodity
+        self.vendors = vendors
         self.commodity = commodity_of(product.kind)
         self.mass_kg = product.maximum_mass_g // GRAMS_PER_KG
         self.bids = Ladder(1)
         self.asks = Ladder(-1)
         self.continuous = product.phase == "continuous"
+        self.trading = False  # continuous, in an open market that is not halted
         self.last_price = 0  # of the last trade; 0: none yet
         self.aside = 0  # orders that wait beside the ladders
         # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.

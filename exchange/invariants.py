@@ -47,6 +47,7 @@ def _check_book(state: ExchangeState, book: Book) -> int:
     assert not (crossed and book.continuous), f"{book.product.id} is crossed at {best_bid} and {best_ask}"
     assert book.continuous == (book.product.phase == "continuous")
     trading = state.market.is_open and not state.market.halted and book.continuous
+    assert book.trading == trading
     if trading and book.routes and book.bids.keys and book.product.kind == "delivered":
         # What expires may have expired by now.
         bid = book.bids.head()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exchange import commands as c
+from exchange.account import Account
 from exchange.errors import (
     AmountInvalid,
     CapacityBelowUse,
@@ -57,7 +58,7 @@ from exchange.model import (
     Side,
     Trader,
 )
-from exchange.state import Account, ExchangeState
+from exchange.state import ExchangeState
 from kernel.messages import Event
 from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money
 

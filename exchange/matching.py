@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+from exchange.account import Account
 from exchange.book import Book, Level
 from exchange.events import OrderCancelled, OrderReduced, Traded
 from exchange.implied import Implied, implied_before
 from exchange.model import CancelReason, Order
 from exchange.state import (
-    Account,
     ExchangeState,
     commit_haulage,
     end_order,
+    fill,
     fill_head,
     order_reduced,
     show,
@@ -47,23 +48,25 @@ def trade(
     limit = order.price_fen_per_kg * sign
     order_id, participant_id = order.id, order.participant_id
     product_id, trades = book.product.id, state.changes.trades
+    calm_low, calm_high = book.calm_low, book.calm_high
     filled = paid = 0
     trade_id = seq
     left: Left = ""
-    while order.open_loads and not left:
-        if implied and book.routes:
+    routes = book.routes if implied else None
+    while (open_loads := order.open_loads) and not left:
+        if routes:
             match = implied_before(book, order, keys[-1] if keys else None, at)
             if match is not None:
-                loads = min(order.open_loads, match.loads)
+                loads = min(open_loads, match.loads)
                 expire_before(state, match, at, seq, events)
                 trade_id, price = _trade_implied(state, book, order, match, loads, at, seq, events)
                 filled += loads
                 paid += loads * price
                 continue
-        if not keys or keys[-1] < limit:
+        if not keys or (key := keys[-1]) < limit:
             break
-        price = keys[-1] * sign
-        if not book.calm_low <= price <= book.calm_high:
+        price = key * sign
+        if price < calm_low or price > calm_high:
             left = "volatility"
             continue
         level = levels[price]
@@ -74,7 +77,8 @@ def trade(
         if resting.participant_id == participant_id:
             left = meet_own(state, book, account, order, resting, at, seq, events, reserved)
             continue
-        loads = min(resting.shown_loads, order.open_loads)
+        loads = shown if (shown := resting.shown_loads) < open_loads else open_loads
+        price_sum = loads * price
         trade_id = seq + len(events)
         if buys:
             traded = Traded(
@@ -89,10 +93,10 @@ def trade(
         events.append(traded)
         trades[trade_id] = (traded, at)
         book.last_price = price
-        fill_head(state, book, ladder, resting, traded, at)
-        order.open_loads -= loads
+        fill(state, book, ladder, level, resting, loads, price_sum, trade_id, at)
+        order.open_loads = open_loads - loads
         filled += loads
-        paid += loads * price
+        paid += price_sum
     if filled or not reserved:
         if order.open_loads:
             show(order)

@@ -21,6 +21,7 @@ from __future__ import annotations
 from heapq import heappush
 
 from exchange import errors as x
+from exchange.account import Account
 from exchange.book import Book, agreement_of
 from exchange.commands import CancelOrder, CancelOrders, PlaceOrder
 from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, PhaseChanged, Traded
@@ -38,7 +39,6 @@ from exchange.rules import (
 )
 from exchange.state import (
     EFFECTS,
-    Account,
     ExchangeState,
     end_order,
     lift,
@@ -48,6 +48,8 @@ from exchange.state import (
 from kernel.messages import Event
 
 MICROS_PER_S = 1_000_000
+#: Of orders without options; others ask for more than one look.
+PLAIN_TIMES = frozenset({"gtc", "day", "session", "ioc"})
 
 
 def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) -> list[Event]:
@@ -57,44 +59,48 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
     glance; others are asked rule by rule in `_place_by_the_rules`, so that the first broken one is named.
     """
     participant_id, key_id, terms = command.participant_id, command.key_id, command.terms
-    price, loads, buys = terms.price_fen_per_kg, terms.loads, terms.side == "buy"
+    price, loads, time_in_force = terms.price_fen_per_kg, terms.loads, terms.time_in_force
+    buys = terms.side == "buy"
     try:
-        account, book = state.accounts[participant_id], state.books[terms.product_id]
+        book = state.books[terms.product_id]
         if buys:
-            money, roles, needed = account.money, account.buys, loads * price * book.mass_kg
+            account = book.buyers[participant_id]
+            money = account.money
             free = money.granted_fen - money.reserved_fen - money.committed_fen
+            needed = loads * price * book.mass_kg
+            own_side, keys, limit_key = book.bids, book.asks.keys, -price
         else:
-            capacity, roles, needed = book.sellers[participant_id], account.sells, loads
+            account = book.vendors[participant_id]
+            capacity = book.sellers[participant_id]
             free = capacity.loads - capacity.reserved_loads - capacity.consumed_loads
+            needed = loads
+            own_side, keys, limit_key = book.asks, book.bids.keys, price
     except KeyError:
         return _place_by_the_rules(state, command, at, seq)
-    product, market, pace = book.product, state.market, account.pace
+    product, pace = book.product, account.pace
     if at >= pace.ends_at:
         pace.begin(at)
+    used = pace.used
     if (
         terms.options is not None
-        or terms.time_in_force == "fok"
-        or terms.time_in_force == "gtd"
-        or account.blocked
-        or not (market.is_open and book.continuous)
-        or market.halted
-        or not book.low <= price <= book.high
+        or (time_in_force != "gtc" and time_in_force not in PLAIN_TIMES)
+        or not book.trading
+        or price < book.low
+        or price > book.high
         or price % product.price_tick_fen
-        or not 0 < loads <= product.loads_max
-        or pace.used >= pace.allowed
+        or loads < 1
+        or loads > product.loads_max
         or needed > free
-        or book.commodity not in roles
+        or used >= pace.allowed
     ):
         return _place_by_the_rules(state, command, at, seq)
-    pace.used += 1
+    pace.used = used + 1
     # As `new_order` makes it.
     order = Order(seq, participant_id, key_id, terms, price, loads, loads, loads, 0, NEVER, at, at, seq)
     changes = state.changes
     changes.orders[seq] = order
     events: list[Event] = [OrderPlaced(seq, participant_id, key_id, price, terms)]
-    own_side, other_side = (book.bids, book.asks) if buys else (book.asks, book.bids)
-    keys = other_side.keys
-    if (keys and keys[-1] >= price * other_side.sign) or book.routes:
+    if (keys and keys[-1] >= limit_key) or book.routes:
         left = trade(state, book, account, order, at, seq, events, False)
         if order.open_loads:
             _rest_or_end(state, book, account, order, left, at, seq, events)
@@ -108,7 +114,7 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
             capacity.reserved_loads += needed
             capacity.event_seq = seq
             changes.capacity[capacity.id] = capacity
-        if terms.time_in_force == "ioc":
+        if time_in_force == "ioc":
             _end(state, book, order, "ioc", at, seq, events)
         else:
             state.orders[seq] = order

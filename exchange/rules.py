@@ -11,10 +11,11 @@ A breach is the code of the broken rule, the field at fault, and what a limit la
 from __future__ import annotations
 
 from exchange import errors as x
+from exchange.account import Account
 from exchange.book import Book
 from exchange.implied import best_implied, implies_offers
 from exchange.model import ASIDE_ORDERS_MAX, BASIS_POINTS, NEVER, Order, OrderOptions, OrderTerms, Phase
-from exchange.state import Account, ExchangeState
+from exchange.state import ExchangeState
 
 Breach = tuple[str, str, int]
 

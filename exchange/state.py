@@ -12,9 +12,8 @@ from copy import copy
 from heapq import heappush
 from typing import Any
 
-import msgspec
-
 from exchange import events as e
+from exchange.account import Account
 from exchange.book import Book, Ladder, Level, Route
 from exchange.changes import ExchangeChanges
 from exchange.model import (
@@ -36,22 +35,6 @@ from exchange.model import (
 from exchange.pace import Pace
 from kernel.messages import Event
 
-NOBODY: frozenset[Commodity] = frozenset()
-
-
-class Account(msgspec.Struct, gc=False, eq=False):
-    """All that an order's way through the exchange asks of its participant, in one place.
-
-    ``blocked`` is the code of the refusal that meets its orders, "" while it may trade.
-    """
-
-    money: MoneyLimit
-    pace: Pace
-    trader: Trader | None = None
-    blocked: str = "not_admitted"
-    buys: frozenset[Commodity] = NOBODY
-    sells: frozenset[Commodity] = NOBODY
-
 
 class ExchangeState:
     """Products and their books, open orders by number, participants, limits, the market's day."""
@@ -63,6 +46,9 @@ class ExchangeState:
         self.books: dict[str, Book] = {}  # of the products that are open
         self.orders: dict[int, Order] = {}  # the open and the hibernating ones
         self.accounts: dict[str, Account] = {}
+        # Those of the accounts that may send orders now: admitted in a role that fits, and not blocked.
+        self.buyers: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
+        self.sellers: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
         self.windows: dict[tuple[Commodity, int], dict[str, CapacityLimit]] = {}
         self.dead_men: dict[str, DeadMan] = {}
         self.expiring: list[tuple[int, int]] = []  # a heap of (time, order): those gone meanwhile are still in it
@@ -93,11 +79,19 @@ class ExchangeState:
         account.sells = frozenset(what for what, who in SELLERS.items() if not who.isdisjoint(roles))
         account.blocked = "suspended" if trader.suspended else "kill_switch" if trader.killed else ""
         account.pace.allow(trader.per_10s_max, trader.per_hour_max, trader.per_day_max)
+        for able, accounts in ((account.buys, self.buyers), (account.sells, self.sellers)):
+            for commodity, admitted in accounts.items():
+                admitted.pop(trader.id, None)
+                if commodity in able and not account.blocked:
+                    admitted[trader.id] = account
 
     def open_book(self, product: Product) -> None:
         """Gives a product an empty book, and finds the routes that it is a part of."""
-        book = Book(product, self.window(commodity_of(product.kind), product.window_start))
+        commodity = commodity_of(product.kind)
+        capacities = self.window(commodity, product.window_start)
+        book = Book(product, capacities, self.buyers[commodity], self.sellers[commodity])
         self.books[product.id] = book
+        self.say_whether_trading(book)
         for route in self._routes_with(book):
             for part in route.parts():
                 part.routes = sorted([*part.routes, route], key=lambda one: one.id)
@@ -108,6 +102,10 @@ class ExchangeState:
         for book in self.books.values():
             book.routes = [route for route in book.routes if closed not in route.parts()]
         return closed
+
+    def say_whether_trading(self, book: Book) -> None:
+        """Lets a book know whether orders that come in may trade at once."""
+        book.trading = book.continuous and self.market.is_open and not self.market.halted
 
     def _routes_with(self, book: Book) -> Iterator[Route]:
         """Books that fit together as hydrogen, its haulage, and hydrogen delivered: alike in window, load and grade."""
@@ -170,6 +168,7 @@ def phase_changed(state: ExchangeState, event: e.PhaseChanged, _at: int, seq: in
     book = state.books.get(product.id)
     if book is not None:
         book.continuous = event.phase == "continuous"
+        state.say_whether_trading(book)
     product.event_seq = seq
     state.changes.put("exchange_products", product.id, product)
 
@@ -215,6 +214,8 @@ def market_resumed(state: ExchangeState, _event: e.MarketResumed, _at: int, seq:
 
 def _market_changed(state: ExchangeState, seq: int) -> None:
     state.market.event_seq = seq
+    for book in state.books.values():
+        state.say_whether_trading(book)
     state.changes.put("exchange_state", state.market.id, state.market)
 
 
@@ -510,14 +511,25 @@ def traded(state: ExchangeState, event: e.Traded, at: int, _seq: int) -> None:
 
 
 def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, event: e.Traded, at: int) -> None:
-    """Takes traded loads off the order at the head of a level; an iceberg's next clip goes to the end of its queue."""
-    loads, price, seq = event.loads, event.price_fen_per_kg, event.trade_id
+    """Takes traded loads off the order that trades next in a ladder."""
+    assert ladder.head() is order, f"{event.trade_id} is no trade of the first order"
+    level, price_sum = ladder.levels[order.price_fen_per_kg], event.loads * event.price_fen_per_kg
+    fill(state, book, ladder, level, order, event.loads, price_sum, event.trade_id, at)
+
+
+def fill(
+    state: ExchangeState, book: Book, ladder: Ladder, level: Level, order: Order, loads: int, price_sum: int, seq: int,
+    at: int,
+) -> None:  # fmt: skip
+    """Takes traded loads off the head of a level's queue; an iceberg's next clip goes to the end of it.
+
+    ``price_sum`` is what they cost: loads times the trade's price.
+    """
     changes = state.changes
-    level = ladder.levels[order.price_fen_per_kg]
     level.loads -= loads
     order.shown_loads = shown_loads = order.shown_loads - loads
     order.open_loads = open_loads = order.open_loads - loads
-    order.price_sum_fen_per_kg += price * loads
+    order.price_sum_fen_per_kg += price_sum
     order.updated_at = at
     order.event_seq = seq
     changes.orders[order.id] = order
@@ -525,7 +537,7 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
         money = state.accounts[order.participant_id].money
         money.reserved_fen = reserved = money.reserved_fen - loads * order.price_fen_per_kg * book.mass_kg
         assert reserved >= 0, f"reserved money of {money.id}"
-        money.committed_fen += loads * price * book.mass_kg
+        money.committed_fen += price_sum * book.mass_kg
         money.event_seq = seq
         changes.money[money.id] = money
     else:
@@ -537,9 +549,7 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
         changes.capacity[capacity.id] = capacity
     if shown_loads:
         return
-    queue = level.queue
-    while queue.popleft() is not order:  # dead slots before it
-        level.dead -= 1
+    level.queue.popleft()
     if open_loads == 0:
         order.resting = False
         if level.loads == 0:
