@@ -48,7 +48,7 @@ class ExchangeState:
         self.accounts: dict[str, Account] = {}
         # Those of the accounts that may send orders now: admitted in a role that fits, and not blocked.
         self.buyers: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
-        self.sellers: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
+        self.vendors: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
         self.windows: dict[tuple[Commodity, int], dict[str, CapacityLimit]] = {}
         self.dead_men: dict[str, DeadMan] = {}
         self.expiring: list[tuple[int, int]] = []  # a heap of (time, order): those gone meanwhile are still in it
@@ -79,7 +79,7 @@ class ExchangeState:
         account.sells = frozenset(what for what, who in SELLERS.items() if not who.isdisjoint(roles))
         account.blocked = "suspended" if trader.suspended else "kill_switch" if trader.killed else ""
         account.pace.allow(trader.per_10s_max, trader.per_hour_max, trader.per_day_max)
-        for able, accounts in ((account.buys, self.buyers), (account.sells, self.sellers)):
+        for able, accounts in ((account.buys, self.buyers), (account.sells, self.vendors)):
             for commodity, admitted in accounts.items():
                 admitted.pop(trader.id, None)
                 if commodity in able and not account.blocked:
@@ -89,7 +89,7 @@ class ExchangeState:
         """Gives a product an empty book, and finds the routes that it is a part of."""
         commodity = commodity_of(product.kind)
         capacities = self.window(commodity, product.window_start)
-        book = Book(product, capacities, self.buyers[commodity], self.sellers[commodity])
+        book = Book(product, capacities, self.buyers[commodity], self.vendors[commodity])
         self.books[product.id] = book
         self.say_whether_trading(book)
         for route in self._routes_with(book):
@@ -473,19 +473,32 @@ def order_cancelled(state: ExchangeState, event: e.OrderCancelled, at: int, seq:
 
 def end_order(state: ExchangeState, book: Book, order: Order, reason: CancelReason, at: int, seq: int) -> None:
     """Takes an order out from wherever it is, and gives back what is reserved for it."""
+    order_id, buys, changes = order.id, order.terms.side == "buy", state.changes
     if order.resting:
-        del state.orders[order.id]
-        (book.bids if order.terms.side == "buy" else book.asks).remove(order)
-    elif order.id in state.orders:
-        del state.orders[order.id]
+        del state.orders[order_id]
+        (book.bids if buys else book.asks).remove(order)
+    elif order_id in state.orders:
+        del state.orders[order_id]
         book.drop(order)
-    if not order.ended:
-        state.reserve(order, book, -order.open_loads, seq)
+    if order.ended:
+        pass  # it sleeps, and holds nothing
+    elif buys:
+        money = state.accounts[order.participant_id].money
+        money.reserved_fen = reserved = money.reserved_fen - order.open_loads * order.price_fen_per_kg * book.mass_kg
+        assert reserved >= 0, f"reserved money of {money.id}"
+        money.event_seq = seq
+        changes.money[money.id] = money
+    else:
+        capacity = book.sellers[order.participant_id]
+        capacity.reserved_loads = reserved = capacity.reserved_loads - order.open_loads
+        assert reserved >= 0, f"reserved loads of {capacity.id}"
+        capacity.event_seq = seq
+        changes.capacity[capacity.id] = capacity
     order.ended = "expired" if reason == "expired" else "cancelled"
     order.reason = reason
     order.updated_at = at
     order.event_seq = seq
-    state.changes.orders[order.id] = order
+    changes.orders[order_id] = order
 
 
 def _order_changed(state: ExchangeState, order: Order, at: int, seq: int) -> None:
