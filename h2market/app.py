@@ -32,7 +32,7 @@ from h2market.platform import Platform
 from kernel.clock import SimulatedClock, to_text
 from kernel.config import SERVICES, Settings
 from kernel.edge import Answer, Body, TimeIn, TimeOut
-from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia
+from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
 from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, problem_response
@@ -221,7 +221,7 @@ async def _follower(follower: Any) -> FollowerHealth:
     try:
         lag, error = await follower.lag(), follower.error
     except Exception as unreachable:
-        lag, error = 0, follower.error or f"{type(unreachable).__name__}: {unreachable}"
+        lag, error = 0, follower.error or brief(unreachable)
     return FollowerHealth(name=follower.name, cursor=follower.cursor, lag=lag, error=error)
 
 

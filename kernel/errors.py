@@ -13,7 +13,8 @@
     ├── Refusal             422  the trade's own rules say no (each room adds its own)
     ├── RateLimited         429
     ├── Internal            500
-    └── Unavailable         503  nothing was changed; try again
+    ├── Unavailable         503  nothing was changed; try again
+    └── OutcomeUnknown      503  the database went away during the commit; look, or send it again under its key
 
 Every class carries a stable ``code``, an HTTP ``status`` and its sentence in English and Chinese; the
 sentence is a template over the keyword arguments of the instance.
@@ -153,3 +154,23 @@ class Unavailable(H2MarketError):
     code, status = "unavailable", 503
     en = "The service could not take this now; nothing was changed. Try again in {retry_after_s} s."
     zh = "服务暂时无法受理，未作任何更改。请在 {retry_after_s} 秒后重试。"
+
+
+class OutcomeUnknown(H2MarketError):
+    """The database went away during the commit and did not come back in time."""
+
+    code, status = "outcome_unknown", 503
+    en = (
+        "The database went away while this was written, so it may have taken effect or not. Look it up, or send it "
+        "again under the same idempotency key in {retry_after_s} s."
+    )
+    zh = "写入时数据库中断，本请求可能已生效，也可能未生效。请查询结果，或在 {retry_after_s} 秒后以相同幂等键重新发送。"
+
+
+def brief(error: BaseException) -> str:
+    """An error as /health tells it to anybody who asks: what it is, without the hosts, paths and rows that its text
+    may name. The log has the text."""
+    if isinstance(error, H2MarketError):
+        return f"{type(error).__name__}: {error}"
+    status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return f"{type(error).__name__}: status {status}" if status else type(error).__name__

@@ -16,7 +16,7 @@ from typing import Protocol
 import httpx
 import msgspec
 
-from kernel.errors import H2MarketError, Unavailable
+from kernel.errors import H2MarketError, Unavailable, brief
 from kernel.log import Log, StoredEvent
 from kernel.messages import Codec, Command, Event, Recorded
 from kernel.sequencer import Cursor, Envelope, Key, Sequencer
@@ -94,7 +94,10 @@ class LocalSource:
         if self._sequencer.tail.seq <= after:
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), POLL_WAIT_S)
+                # Not wait_for: on Python 3.11 it drops a cancel that comes together with news, and the follower that
+                # was told to end goes on for ever.
+                async with asyncio.timeout(POLL_WAIT_S):
+                    await self._news.wait()
             except TimeoutError:
                 return []
         return await asyncio.to_thread(read_stored, self._store, self._log, after, limit)
@@ -210,8 +213,8 @@ class Follower:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                self.error = f"{type(error).__name__}: {error}"
-                _log.warning("follower %s stands at %s: %s", self.name, self.cursor, self.error)
+                self.error = brief(error)
+                _log.warning("follower %s stands at %s: %s: %s", self.name, self.cursor, type(error).__name__, error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_MAX_S)
             else:

@@ -15,6 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from kernel.clock import Clock, SimulatedClock, from_datetime, to_datetime
+from kernel.errors import brief
 
 #: Firings one move of a simulated clock may cause: a year of a job a minute would be a mistake of the caller.
 FIRINGS_MAX = 20_000
@@ -93,7 +94,7 @@ class AlarmClock:
             await run()
         except Exception as error:
             # The alarm rings again: what was due is still due then. Until it works, /health says so.
-            self.failures[name] = f"{type(error).__name__}: {error}"
+            self.failures[name] = brief(error)
             _log.exception("job %s failed", name)
         else:
             self.failures.pop(name, None)

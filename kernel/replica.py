@@ -33,6 +33,8 @@ class Replica:
         self.room = room
         self._writer = writer
         self.tail = EMPTY
+        #: A copy failed half-way: memory is brought back to what is stored before the next one.
+        self._stale = False
         self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
 
     def start(self, connection: Connection) -> None:
@@ -50,17 +52,20 @@ class Replica:
         done: asyncio.Future[None] = loop.create_future()
         problem: list[BaseException] = []
 
-        def turn(connection: Connection) -> None:
+        def turn(_connection: Connection) -> None:
             try:
-                self._copy(connection, rows)
+                self._copy(rows)
             except Exception as error:
+                self._stale = True
                 problem.append(error)
-                with connection.begin():
-                    self.tail = self.room.rebuild(connection)
             finally:
                 loop.call_soon_threadsafe(_finish, done)
 
-        self._writer.call(turn)
+        def away(error: Exception) -> None:
+            problem.append(error)
+            loop.call_soon_threadsafe(_finish, done)
+
+        self._writer.call(turn, away)
         await done
         if problem:
             raise problem[0]
@@ -69,18 +74,24 @@ class Replica:
         for listener in self._listeners:
             listener(recorded)
 
-    def _copy(self, connection: Connection, rows: Sequence[StoredEvent]) -> None:
-        with connection.begin():
+    def _copy(self, rows: Sequence[StoredEvent]) -> None:
+        with self._writer.sound().begin() as transaction:
+            connection = transaction.connection
+            if self._stale:
+                self.tail = self.room.rebuild(connection)
+                self._stale = False
             machine = self.room.open(connection, ())
             tail = self.tail
-            for row in rows:
+            # A commit may have gone through though its answer was lost: what is here already is not copied again.
+            new = [row for row in rows if row.seq > tail.seq]
+            for row in new:
                 expected = chain_hash(tail.hash, row.seq, row.at, row.type, row.actor, row.payload.encode())
                 if row.seq != tail.seq + 1 or row.prev_hash != tail.hash or row.hash != expected:
                     raise ChainBroken(self.room.name, row.seq)
                 recorded = self.room.log.decode(row)
                 machine.evolve(recorded.event, recorded.at, recorded.seq)
                 tail = Tail(row.seq, row.hash, row.at)
-            self.room.log.append(connection, rows)
+            self.room.log.append(connection, new)
             self.room.write(connection, machine.changes)
         machine.changes.clear()
         self.tail = tail

@@ -20,10 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.batch import Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
 from kernel.clock import Clock
-from kernel.errors import H2MarketError, Unavailable
+from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
 from kernel.room import Room
+from kernel.store import WriterTaken
 from kernel.writer import Writer
 
 __all__ = ["Cursor", "Envelope", "Key", "Outcome", "Result", "Sequencer", "Writer"]
@@ -36,6 +37,9 @@ BATCH_COMMANDS_MAX = 1_000
 #: as much, and the wait is no longer than a commit. A lone caller never waits.
 GATHER_S = 0.0015
 RETRY_AFTER_S = 1
+#: How long a commit whose outcome is not known is looked for: a database restarts in that time.
+OUTCOME_WAIT_S = 10.0
+OUTCOME_PAUSE_S = 0.25
 #: Events between two snapshots of a room in memory: a start replays at most this many, in about a second.
 SNAPSHOT_EVERY_EVENTS = 100_000
 
@@ -97,6 +101,11 @@ class Sequencer:
             raise result
         return result
 
+    async def mend(self) -> None:
+        """Tries to bring a broken room back. Where nobody is sent while a room is not ready, nothing else would."""
+        if self.broken is not None:
+            await self._enqueue((), None, lambda _machine: None)
+
     async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Result]:
         """Decides several commands of one caller in order; each stands for itself."""
         results: list[Result] = await self._enqueue(tuple(envelopes), None, None)
@@ -122,7 +131,7 @@ class Sequencer:
             wake = not self._scheduled
             self._scheduled = True
         if wake:
-            self.writer.call(self._turn)
+            self.writer.call(self._turn, self._away)
         return unit.future
 
     # --- the writer's side
@@ -137,41 +146,56 @@ class Sequencer:
                 units.append(unit)
         return units
 
-    def _turn(self, connection: Connection) -> None:
+    def _turn(self, _connection: Connection) -> None:
         if self._crowded:
             time.sleep(GATHER_S)
         units = self._take()
         self._crowded = len(units) > 1
         try:
-            self._serve(connection, units)
+            self._serve(units)
         finally:
-            with self._lock:
-                more = bool(self._pending)
-                self._scheduled = more
-            if more:
-                self.writer.call(self._turn)
+            self._next_turn()
 
-    def _serve(self, connection: Connection, units: list[Unit]) -> None:
-        if self.broken is not None and not self._mend(connection):
+    def _away(self, error: Exception) -> None:
+        """The database gives no connection: nobody is kept waiting for it."""
+        self.broken = brief(error)
+        try:
+            self._refuse(self._take())
+        finally:
+            self._next_turn()
+
+    def _next_turn(self) -> None:
+        with self._lock:
+            more = bool(self._pending)
+            self._scheduled = more
+        if more:
+            self.writer.call(self._turn, self._away)
+
+    def _serve(self, units: list[Unit]) -> None:
+        if self.broken is not None and not self._mend(units):
             self._refuse(units)
             return
         reads = [unit for unit in units if unit.read is not None]
         for unit in reads:
-            self._read(connection, unit)
+            self._read(self.writer.connection, unit)
         writes = [unit for unit in units if unit.read is None]
         while writes:
             try:
-                recorded = self._commit(connection, writes)
+                recorded = self._commit(self.writer.connection, writes)
             except Poisoned as poisoned:
                 writes.remove(poisoned.unit)
                 self._answer([poisoned.unit], poisoned.error)
-                if not self._mend(connection):
+                if not self._mend(writes):
                     self._refuse(writes)
                     return
+            except OutcomeUnknown as unknown:
+                self.broken = brief(unknown)
+                self._answer(writes, unknown)
+                return
             except Exception:
                 _log.exception("the commit of %s failed", self.room.name)
                 self._refuse(writes)
-                self._mend(self.writer.connection)
+                self._mend(writes)
                 return
             else:
                 self._deliver(writes, recorded)
@@ -211,28 +235,38 @@ class Sequencer:
         return batch.recorded
 
     def _was_committed(self, tail: Tail) -> bool:
-        """Reads the log back where the connection broke during a commit: is its end the end of the batch?"""
-        connection = self.writer.reconnect()
-        with connection.begin():
-            return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
-
-    def _mend(self, connection: Connection) -> bool:
-        """Rebuilds the room from its log after a batch that did not become part of it."""
-        try:
-            if connection.invalidated or connection.closed:
+        """Reads the log back where the connection broke during a commit: is its end the end of the batch? Raises
+        OutcomeUnknown if the database is not back in time."""
+        until = time.monotonic() + OUTCOME_WAIT_S
+        while True:
+            try:
                 connection = self.writer.reconnect()
+                with connection.begin():
+                    return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
+            except (SQLAlchemyError, WriterTaken) as error:
+                if time.monotonic() >= until:
+                    raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error
+                time.sleep(OUTCOME_PAUSE_S)
+
+    def _mend(self, units: Sequence[Unit]) -> bool:
+        """Rebuilds the room from its log after a batch that did not become part of it. Listeners are told of events
+        that did, though nobody knew."""
+        known = self.tail.seq
+        try:
+            connection = self.writer.sound()
             with connection.begin():
                 self.tail = self.room.rebuild(connection)
+                missed = list(self.room.log.read(connection, known)) if self.tail.seq > known else []
         except Exception as error:
-            self.broken = f"{type(error).__name__}: {error}"
-            _log.exception("%s could not be rebuilt from its log", self.room.name)
-            try:
-                self.writer.reconnect()
-            except Exception:
-                _log.exception("the writer has no connection")
+            if self.broken is None:
+                _log.exception("%s could not be rebuilt from its log", self.room.name)
+            self.broken = brief(error)
+            self.writer.disconnect()
             return False
         self.broken = None
         self.rebuilds += 1
+        if missed and units:
+            _call(units[0].loop, self._resolve, (), missed)
         return True
 
     def _snapshot(self, connection: Connection) -> None:

@@ -39,6 +39,9 @@ SQLITE_ROWS_PER_STATEMENT_MAX = 128
 SQLITE_STATEMENTS_MAX = 512
 #: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
 KEYS_PER_LOOKUP_MAX = 256
+#: Seconds to connect, and milliseconds until what was sent must be confirmed: a server that vanished from the network
+#: would else hold the writer for as long as TCP hopes.
+POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
 
 Row = tuple[Any, ...]
 
@@ -117,7 +120,9 @@ class Store:
         return engine
 
     def _postgres(self, pool: type[NullPool] | None) -> Engine:
-        options = {"options": f"-csearch_path={self.schema}"} if self.schema else {}
+        options: dict[str, Any] = dict(POSTGRES_PATIENCE)
+        if self.schema:
+            options["options"] = f"-csearch_path={self.schema}"
         if pool is not None:
             return create_engine(self.url, poolclass=pool, connect_args=options)
         return create_engine(

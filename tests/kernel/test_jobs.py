@@ -80,7 +80,7 @@ def test_a_job_that_fails_says_so_spares_the_others_and_rings_again() -> None:
         alarm = AlarmClock(clock, [diary.job("a", minute=0), diary.job("b", minute=0)])
         diary.broken.add("a")
         await alarm.start()
-        assert alarm.failures == {"a": "LookupError: a is broken"}
+        assert alarm.failures == {"a": "LookupError"}
         await alarm.advance(from_text("2026-03-02T09:00:00+08:00"))
         assert diary.entries == [("08:50", "b"), ("09:00", "b")]
         diary.broken.clear()

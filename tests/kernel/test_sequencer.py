@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RootTransaction, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
 from kernel.clock import SimulatedClock
-from kernel.errors import Internal, KeyReused, Unavailable
+from kernel.errors import Internal, KeyReused, OutcomeUnknown, Unavailable
 from kernel.room import Room
 from kernel.sequencer import Cursor, Envelope, Key, Sequencer, Writer
 from kernel.store import Store, WriterTaken
@@ -51,6 +52,19 @@ def findings(sequencer: Sequencer) -> list[str]:
 def wait_for(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
     """Waits in the writer's thread for an event of the loop."""
     asyncio.run_coroutine_threadsafe(event.wait(), loop).result()
+
+
+def no_connection() -> Connection:
+    raise OperationalError("connect", {}, ConnectionRefusedError("secret.host:5432"))
+
+
+_commit = RootTransaction.commit
+
+
+def commit_and_break(transaction: RootTransaction) -> None:
+    """The commit goes through, its answer does not."""
+    _commit(transaction)
+    raise OperationalError("COMMIT", {}, ConnectionResetError())
 
 
 def key(name: str, body: bytes = b"") -> Key:
@@ -210,6 +224,80 @@ def test_a_full_queue_refuses(sqlite_url: str) -> None:
             hold.set()
             await asyncio.gather(*waiting)
             assert values(sequencer) == {"a": 3}
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_database_that_was_away_is_written_to_again(
+    database_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a connection that there is none of, and whoever comes after the outage is served."""
+
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            with monkeypatch.context() as away:
+                away.setattr(sequencer.writer.store, "connect_writer", no_connection)
+                sequencer.writer.call(lambda _connection: sequencer.writer.disconnect())
+                for _ in range(3):
+                    async with asyncio.timeout(5):
+                        with pytest.raises(Unavailable):
+                            await sequencer.submit(Add("a", 10), actor="K1")
+                assert sequencer.broken == "OperationalError"
+                assert sequencer.waiting == 0
+            async with asyncio.timeout(5):
+                await sequencer.mend()
+                assert sequencer.broken is None
+                await sequencer.submit(Add("a", 2), actor="K1")
+            assert values(sequencer) == {"a": 3}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_writer_whose_session_was_ended_gets_another_one(
+    fresh_postgres_url: str, make_room: Callable[[], Room]
+) -> None:
+    async def run() -> None:
+        async with running(fresh_postgres_url, make_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            with sequencer.writer.store.read_engine.connect() as other:
+                sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                other.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}"))
+            async with asyncio.timeout(10):
+                with pytest.raises(Unavailable):
+                    await sequencer.submit(Add("a", 10), actor="K1")
+                while sequencer.broken is not None:
+                    await asyncio.sleep(0.05)
+                    with suppress(Unavailable):
+                        await sequencer.mend()
+                await sequencer.submit(Add("a", 2), actor="K1")
+            assert values(sequencer) == {"a": 3}
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_commit_whose_answer_was_lost_is_told_of_once_the_database_is_back(
+    database_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        heard: list[int] = []
+        async with running(database_url, make_room()) as sequencer:
+            sequencer.on_commit(lambda recorded: heard.extend(one.seq for one in recorded))
+            await sequencer.submit(Add("a", 1), actor="K1")
+            with monkeypatch.context() as away:
+                away.setattr("kernel.sequencer.OUTCOME_WAIT_S", 0.0)
+                away.setattr(sequencer.writer.store, "connect_writer", no_connection)
+                away.setattr(RootTransaction, "commit", commit_and_break)
+                with pytest.raises(OutcomeUnknown):
+                    await sequencer.submit(Add("a", 10), actor="K1", key=key("k"))
+            assert heard == [1]
+            again = await sequencer.submit(Add("a", 10), actor="K1", key=key("k"))
+            assert (again.replayed, values(sequencer), heard) == (True, {"a": 11}, [1, 2])
+            assert findings(sequencer) == []
 
     asyncio.run(run())
 
