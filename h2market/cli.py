@@ -19,6 +19,9 @@ from kernel.errors import H2MarketError
 from kernel.room import Finding
 from kernel.store import Store, WriterTaken
 
+#: What was begun at a SIGTERM has this long to end: a caller who never takes its answer does not keep a server alive.
+GRACE_S = 20
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -100,6 +103,8 @@ def serve(
         access_log=False,
         proxy_headers=False,
         http=OneWriteProtocol,
+        ws="none",  # there are no such routes, and they would go past the conventions
+        timeout_graceful_shutdown=GRACE_S,
         lifespan="on",
     )
 

@@ -2,6 +2,7 @@
 
     H2MarketError
     ├── InvalidInput        422  a field breaks a rule of its shape
+    ├── MalformedRequest    400  what came is no HTTP
     ├── Unauthenticated     401  no key, or one that is not known
     ├── Forbidden           403  a known key without the right
     ├── NotFound            404
@@ -60,6 +61,14 @@ class InvalidInput(H2MarketError):
 
     def __init__(self, field: str, rule: str, message: str, message_zh: str | None = None) -> None:
         super().__init__(field=field, rule=rule, message=message, message_zh=message_zh or message)
+
+
+class MalformedRequest(H2MarketError):
+    """What came over the connection cannot be read as a request."""
+
+    code, status = "malformed_request", 400
+    en = "The request could not be read: {reason}"
+    zh = "请求无法读取：{reason}"
 
 
 class Unauthenticated(H2MarketError):
