@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -21,12 +22,21 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
+
+from kernel.errors import Unavailable
+
+_log = logging.getLogger("h2market.store")
 
 #: Readers share this many connections; the thread pool that serves read routes has 40 threads, and a read lasts
 #: milliseconds.
 READERS_MAX = 8
+#: Seconds that a read waits for one of them.
+READER_WAIT_S = 5
+RETRY_AFTER_S = 1
 SQLITE_BUSY_MS = 5_000
 #: Rows a single statement carries; bounds the memory of one bind and stays under both stores' limits.
 ROWS_PER_STATEMENT_MAX = 5_000
@@ -109,6 +119,7 @@ class Store:
             f"sqlite:///file:{path}?mode=ro&uri=true",
             pool_size=READERS_MAX,
             max_overflow=0,
+            pool_timeout=READER_WAIT_S,
             connect_args={"check_same_thread": False},
         )
 
@@ -129,6 +140,7 @@ class Store:
             self.url,
             pool_size=READERS_MAX,
             max_overflow=0,
+            pool_timeout=READER_WAIT_S,
             pool_pre_ping=True,
             connect_args=options,
             execution_options={"postgresql_readonly": True},
@@ -166,9 +178,14 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that reads committed rows and never writes."""
-        with Session(self.read_engine) as session:
-            yield session
+        """A session that reads committed rows and never writes. Raises Unavailable while the database gives no
+        connection."""
+        try:
+            with Session(self.read_engine) as session:
+                yield session
+        except (PoolTimeout, OperationalError) as error:
+            _log.warning("a read failed: %s", error)
+            raise Unavailable(retry_after_s=RETRY_AFTER_S) from error
 
     def close(self) -> None:
         """Lets go of every pooled connection and of the writer's lock."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlmodel import Session, col, select
 
 from kernel.edge import PAGE_DEFAULT, Page
@@ -77,7 +78,8 @@ def bank_routes(service: SettlementService) -> APIRouter:
         """Books a statement of the market's bank account: deposits to owners, payouts to withdrawals, the rest to
         suspense. The same statement again changes nothing and gives the same answer. Scope: operate."""
         call.require("operate")
-        statement = read_statement(request.headers.get("content-type", ""), call.body)
+        # A long file takes seconds to read: orders are not kept waiting for it.
+        statement = await asyncio.to_thread(read_statement, request.headers.get("content-type", ""), call.body)
         await service.execute(call, commands.ImportStatement(statement), "POST /v1/bank-statements")
         # Entries that were matched at once stay so, so the rows give the same answer however often they are asked.
         with service.store.reading() as session:
@@ -85,7 +87,7 @@ def bank_routes(service: SettlementService) -> APIRouter:
 
     @routes.get("/v1/bank-statements", responses=problems(401, 403, 422, 429), operation_id="listBankStatements")
     def statements(
-        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[ImportedStatement]:
         """Statements that were read, newest first. Scope: operate or audit."""
         require_overview(call)
@@ -99,7 +101,7 @@ def bank_routes(service: SettlementService) -> APIRouter:
     @routes.get("/v1/bank-entries", responses=problems(401, 403, 422, 429), operation_id="listBankEntries")
     def entries(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         state: Annotated[EntryStateText | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -140,9 +142,7 @@ def bank_routes(service: SettlementService) -> APIRouter:
     @routes.get(
         "/v1/payment-reference", responses=problems(401, 403, 404, 422, 429), operation_id="getPaymentReference"
     )
-    def reference(
-        call: Caller, session: Session = Depends(reads), participant_id: OfParticipant = None
-    ) -> PaymentReference:
+    def reference(call: Caller, session: Session = reads, participant_id: OfParticipant = None) -> PaymentReference:
         """What the caller's company writes on a payment to the market, and where it pays to. Scope: read."""
         principal = call.require("read")
         wanted = participant_id or principal.participant_id
