@@ -12,12 +12,13 @@ from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength
 
 from kernel.auth import SCOPES
 from kernel.errors import InvalidInput
+from kernel.text import UNSEEN
 from participants.model import E7_PER_DEGREE, FACILITY_KINDS, MINUTES_PER_DAY, NAME_CHARACTERS_MAX, ROLES, in_order
 
 #: Hubs are part of product ids, so they are plain capitals and digits without a hyphen.
 _HUB = re.compile(r"[A-Z][A-Z0-9]{1,23}", re.ASCII)
 _SECRET_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(f"[{UNSEEN}]")
 
 
 def uscc(text: str, field: str = "uscc") -> str:

@@ -5,7 +5,8 @@
     ├── BatchTooLarge
     ├── BooksNotOpen, BooksOpenOtherwise
     ├── AccountIdRefused, AccountExistsOtherwise
-    ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder, StatementSize
+    ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder,
+    │   StatementInFuture, StatementSize
     ├── EntryNotOpen, EntryTargetRefused
     ├── NoPayoutAccount, WithdrawalAmount, WithdrawalExceedsFunds, WithdrawalExistsOtherwise, WithdrawalStateRefused
     └── NothingToPay
@@ -196,6 +197,14 @@ class StatementOutOfOrder(Refusal):
     code = "statement_out_of_order"
     en = "The statement ends on {to_day}, before {closing_day}, the end of the last one."
     zh = "该对账单截至 {to_day}，早于上一份的截止日 {closing_day}。"
+
+
+class StatementInFuture(Refusal):
+    """The statement ends on a day that has not come: taken, it would keep out every true one until then."""
+
+    code = "statement_in_future"
+    en = "The statement ends on {to_day}, and today is {today}."
+    zh = "该对账单截至 {to_day}，而今天是 {today}。"
 
 
 class StatementSize(Refusal):
