@@ -60,7 +60,7 @@ def serve(
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on. / 监听地址。")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on. / 监听端口。")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on. / 监听端口。")] = 8000,
     database_url: DatabaseUrl = None,
     schema: Schema = None,
     simulated_clock: Annotated[
@@ -314,6 +314,6 @@ def main() -> None:
     """The entry point of the command `h2market`."""
     try:
         app()
-    except (WriterTaken, ValueError, SQLAlchemyError) as error:
+    except (WriterTaken, ValueError, OSError, SQLAlchemyError) as error:
         sys.stderr.write(f"h2market: {error}\n")
         sys.exit(2)

@@ -70,7 +70,10 @@ class Store:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise ValueError(f"DATABASE_URL names sqlite or postgresql, not {backend}")
+        self.is_sqlite = backend == "sqlite"
         if self.is_sqlite and parsed.database in (None, "", ":memory:"):
             raise ValueError("SQLite needs a file: readers and the writer are different connections")
         self.url = parsed

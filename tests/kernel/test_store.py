@@ -155,3 +155,8 @@ def test_a_stopped_writer_leaves_everything_in_the_one_file(sqlite_url: str, tmp
     copy = Store(f"sqlite:///{shutil.copy(tmp_path / 'h2market.db', tmp_path / 'copy.db')}")
     assert rows_of(copy) == ROWS
     copy.close()
+
+
+def test_another_kind_of_database_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="names sqlite or postgresql, not mysql"):
+        Store("mysql://host/name")
