@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -49,6 +50,10 @@ SQLITE_ROWS_PER_STATEMENT_MAX = 128
 SQLITE_STATEMENTS_MAX = 512
 #: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
 KEYS_PER_LOOKUP_MAX = 256
+#: PostgreSQL ends a session a moment after its connection was closed: a writer that comes back, or a server that starts
+#: where another one has just stopped, waits so long for its lock.
+WRITER_WAIT_S = 1.0
+WRITER_PAUSE_S = 0.02
 #: Seconds to connect, and milliseconds until what was sent must be confirmed: a server that vanished from the network
 #: would else hold the writer for as long as TCP hopes.
 POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
@@ -166,18 +171,23 @@ class Store:
         """The one writing connection. Raises WriterTaken."""
         self.claim_writer()
         connection = self._write_engine.connect()
-        if not self.is_sqlite:
+        if not self.is_sqlite and not self._lock(connection):
+            connection.close()
+            raise WriterTaken(self.place)
+        return connection
+
+    def _lock(self, connection: Connection) -> bool:
+        """Takes the schema's writer's lock, if need be once a session that has just ended lets it go."""
+        key = int.from_bytes(hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True)
+        until = time.monotonic() + WRITER_WAIT_S
+        while True:
             with connection.begin():
                 if self.schema:
                     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
-                lock = int.from_bytes(
-                    hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True
-                )
-                taken = connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}).scalar_one()
-            if not taken:
-                connection.close()
-                raise WriterTaken(self.place)
-        return connection
+                taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
+            if taken or time.monotonic() >= until:
+                return bool(taken)
+            time.sleep(WRITER_PAUSE_S)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
