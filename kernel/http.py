@@ -29,7 +29,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
-BODY_BYTES_MAX = 1 << 20
+#: The largest bodies are a hundred transfers and five hundred positions, some 100 kB each.
+BODY_BYTES_MAX = 256 << 10
 RATE_WINDOW_S = 10
 #: Paths under this need a key: without one, not even the body is read.
 PRIVATE = "/v1/"

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.batch import Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
 from kernel.clock import Clock
-from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable
+from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
 from kernel.room import Room
@@ -102,6 +102,11 @@ class Sequencer:
             raise result
         return result
 
+    async def mend(self) -> None:
+        """Tries to bring a broken room back. Where nobody is sent while a room is not ready, nothing else would."""
+        if self.broken is not None:
+            await self._enqueue((), None, lambda _machine: None)
+
     async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Result]:
         """Decides several commands of one caller in order; each stands for itself."""
         results: list[Result] = await self._enqueue(tuple(envelopes), None, None)
@@ -142,13 +147,13 @@ class Sequencer:
                 units.append(unit)
         return units
 
-    def _turn(self, connection: Connection | None) -> None:
+    def _turn(self) -> None:
         if self._crowded:
             time.sleep(GATHER_S)
         units = self._take()
         self._crowded = len(units) > 1
         try:
-            self._serve(connection, units)
+            self._serve(units)
         finally:
             with self._lock:
                 more = bool(self._pending)
@@ -156,19 +161,17 @@ class Sequencer:
             if more:
                 self.writer.call(self._turn)
 
-    def _serve(self, connection: Connection | None, units: list[Unit]) -> None:
-        if connection is None:
-            self.broken = self.broken or "the store cannot be reached"
-        if connection is None or (self.broken is not None and not self._mend()):
+    def _serve(self, units: list[Unit]) -> None:
+        if (self.broken is not None or not self.writer.sound) and not self._mend():
             self._refuse(units)
             return
-        reads = [unit for unit in units if unit.read is not None]
-        for unit in reads:
-            self._read(connection, unit)
+        for unit in units:
+            if unit.read is not None:
+                self._read(unit)
         writes = [unit for unit in units if unit.read is None]
         while writes:
             try:
-                recorded = self._commit(connection, writes)
+                recorded = self._commit(self.writer.connection, writes)
             except Poisoned as poisoned:
                 writes.remove(poisoned.unit)
                 self._answer([poisoned.unit], poisoned.error)
@@ -176,8 +179,8 @@ class Sequencer:
                     self._refuse(writes)
                     return
             except OutcomeUnknown as unknown:
-                self._answer(writes, unknown)
                 self._mend()
+                self._answer(writes, unknown)
                 return
             except Exception:
                 _log.exception("the commit of %s failed", self.room.name)
@@ -185,15 +188,14 @@ class Sequencer:
                 self._mend()
                 return
             else:
-                heard, self._unheard = [*self._unheard, *recorded], []
-                self._deliver(writes, heard)
-                self._snapshot(self.writer.connection)
+                self._deliver(writes, recorded)
+                self._snapshot()
                 return
 
-    def _read(self, connection: Connection, unit: Unit) -> None:
+    def _read(self, unit: Unit) -> None:
         assert unit.read is not None
         try:
-            unit.results = unit.read(self.room.open(connection, ()))
+            unit.results = unit.read(self.room.open(self.writer.connection, ()))
         except H2MarketError as error:
             self._answer([unit], error)
         except Exception:
@@ -239,32 +241,32 @@ class Sequencer:
             time.sleep(READ_BACK_PAUSE_S)
 
     def _mend(self) -> bool:
-        """Rebuilds the room from its log after a batch that did not become part of it, as far as is known."""
+        """Rebuilds the room from its log after a batch that did not become part of it, as far as is known, or after
+        the store was away."""
         try:
             connection = self.writer.connection
             with connection.begin():
                 tail = self.room.rebuild(connection)
                 # Events beyond the tail: a commit that was never read back did happen.
                 unheard = list(self.room.log.read(connection, self.tail.seq))
-            self.tail = tail
-            self._unheard += unheard
         except Exception as error:
-            self.broken = f"{type(error).__name__}: {error}"
-            _log.exception("%s could not be rebuilt from its log", self.room.name)
-            try:
-                self.writer.reconnect()
-            except Exception:
-                _log.exception("the writer has no connection")
+            if self.broken is None:  # what is tried again every second is told once
+                _log.exception("%s could not be rebuilt from its log", self.room.name)
+            self.broken = brief(error)
+            self.writer.disconnect()
             return False
+        self.tail = tail
+        self._unheard += unheard
         self.broken = None
         self.rebuilds += 1
         return True
 
-    def _snapshot(self, connection: Connection) -> None:
+    def _snapshot(self) -> None:
         if self.tail.seq - self._snapshot_seq < self.snapshot_every:
             return
         self._snapshot_seq = self.tail.seq
         try:
+            connection = self.writer.connection
             with connection.begin():
                 self.room.save_snapshot(connection, self.tail)
         except Exception:
@@ -275,21 +277,30 @@ class Sequencer:
         self._answer(units, Unavailable(retry_after_s=RETRY_AFTER_S))
 
     def _answer(self, units: Sequence[Unit], error: H2MarketError) -> None:
+        if units:
+            self._tell(units[0].loop, [])
         for unit in units:
             _call(unit.loop, _fail, unit.future, error)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, recorded: Sequence[Recorded]) -> None:
+        """Listeners hear of a commit once, and before its senders."""
+        heard, self._unheard = [*self._unheard, *recorded], []
+        if heard:
+            _call(loop, self._hear, heard)
+
+    def _hear(self, recorded: Sequence[Recorded]) -> None:
+        for listener in self._listeners:
+            listener(recorded)
 
     def _deliver(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
         for unit in units:
             by_loop.setdefault(unit.loop, []).append(unit)
+        self._tell(units[0].loop, recorded)
         for loop, own in by_loop.items():
-            _call(loop, self._resolve, own, recorded)
-            recorded = []  # listeners hear of a commit once
+            _call(loop, self._resolve, own)
 
-    def _resolve(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
-        if recorded:
-            for listener in self._listeners:
-                listener(recorded)
+    def _resolve(self, units: Sequence[Unit]) -> None:
         for unit in units:
             if not unit.future.done():
                 unit.future.set_result(unit.results)

@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.store import Store
 
-#: What a room does when its turn comes; it gets None while the store cannot be reached, and then answers its callers.
-Turn = Callable[[Connection | None], None]
+#: What a room does when its turn comes. It takes the connection itself: while the store gives none, it has callers to
+#: answer all the same.
+Turn = Callable[[], None]
 
 _log = logging.getLogger("h2market.writer")
 
@@ -41,18 +42,23 @@ class Writer:
     def connection(self) -> Connection:
         """The writing connection, a new one where it is broken; only the writer's own thread, or a caller before
         `start`, may use it. Raises what the store raises while it cannot be reached."""
-        if self._connection is not None and (self._connection.invalidated or self._connection.closed):
-            self._drop()
-        if self._connection is None:
-            self._connection = self.store.connect_writer()
+        if self._connection is None or not self.sound:
+            return self.reconnect()
         return self._connection
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a connection that nobody knows to be broken."""
+        return self._connection is not None and not (self._connection.invalidated or self._connection.closed)
 
     def reconnect(self) -> Connection:
         """A new writing connection in place of one that is broken."""
-        self._drop()
-        return self.connection
+        self.disconnect()
+        self._connection = self.store.connect_writer()
+        return self._connection
 
-    def _drop(self) -> None:
+    def disconnect(self) -> None:
+        """Lets a broken connection go: whoever needs one next makes it anew."""
         if self._connection is not None:
             try:
                 self._connection.close()
@@ -73,15 +79,7 @@ class Writer:
     def _run(self) -> None:
         while (turn := self._turns.get()) is not None:
             try:
-                turn(self._reached())
+                turn()
             except Exception:
                 # A turn answers its own callers; what reaches this point is a defect of the kernel itself.
                 _log.exception("a turn of the writer failed")
-
-    def _reached(self) -> Connection | None:
-        # A turn that is not taken would leave its callers without an answer, and its room without another turn.
-        try:
-            return self.connection
-        except Exception:
-            _log.exception("the store cannot be reached")
-            return None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RootTransaction, text
+from sqlalchemy.exc import OperationalError
 
 import kernel.sequencer
 from kernel.errors import OutcomeUnknown, Unavailable
@@ -62,6 +64,27 @@ class Outage:
 async def add(sequencer: Sequencer, amount: int, name: str = "") -> int:
     async with asyncio.timeout(WAIT_S):
         return (await sequencer.submit(Add("a", amount), actor="K1", key=key(name) if name else None)).seq
+
+
+def no_connection() -> Connection:
+    raise OperationalError("connect", {}, ConnectionRefusedError("secret.host:5432"))
+
+
+async def mended(sequencer: Sequencer) -> None:
+    """Waits for the room to write again: PostgreSQL takes its time to end the session that held the writer's lock."""
+    while sequencer.broken is not None:
+        with suppress(Unavailable):
+            await sequencer.mend()
+        await asyncio.sleep(0.02)
+
+
+_commit = RootTransaction.commit
+
+
+def commit_and_break(transaction: RootTransaction) -> None:
+    """The commit goes through, its answer does not."""
+    _commit(transaction)
+    raise OperationalError("COMMIT", {}, ConnectionResetError())
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +156,56 @@ def test_what_was_never_read_back_takes_effect_once_under_its_key(
             assert values(sequencer) == {"a": 111}
             assert findings(sequencer) == []
             assert [recorded.seq for recorded in heard] == [1, 2, 3]
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_database_that_was_away_is_written_to_again(
+    database_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            with monkeypatch.context() as away:
+                away.setattr(sequencer.writer.store, "connect_writer", no_connection)
+                sequencer.writer.call(sequencer.writer.disconnect)
+                for _ in range(3):
+                    async with asyncio.timeout(5):
+                        with pytest.raises(Unavailable):
+                            await sequencer.submit(Add("a", 10), actor="K1")
+                assert sequencer.broken == "OperationalError"
+                assert sequencer.waiting == 0
+            async with asyncio.timeout(10):
+                await mended(sequencer)
+                await sequencer.submit(Add("a", 2), actor="K1")
+            assert values(sequencer) == {"a": 3}
+            assert findings(sequencer) == []
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_commit_whose_answer_was_lost_is_told_of_without_another_request(
+    database_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        heard: list[int] = []
+        async with running(database_url, make_room()) as sequencer:
+            sequencer.on_commit(lambda recorded: heard.extend(one.seq for one in recorded))
+            await sequencer.submit(Add("a", 1), actor="K1")
+            with monkeypatch.context() as away:
+                away.setattr(sequencer.writer.store, "connect_writer", no_connection)
+                away.setattr(RootTransaction, "commit", commit_and_break)
+                with pytest.raises(OutcomeUnknown):
+                    await sequencer.submit(Add("a", 10), actor="K1", key=key("k"))
+            assert heard == [1]
+            async with asyncio.timeout(WAIT_S):
+                await mended(sequencer)
+            assert heard == [1, 2]
+            again = await sequencer.submit(Add("a", 10), actor="K1", key=key("k"))
+            assert (again.replayed, values(sequencer)) == (True, {"a": 11})
+            assert findings(sequencer) == []
 
     asyncio.run(run())
 

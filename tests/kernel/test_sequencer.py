@@ -201,7 +201,7 @@ def test_a_full_queue_refuses(sqlite_url: str) -> None:
         async with running(sqlite_url, memory_room(), queue_max=3) as sequencer:
             hold = asyncio.Event()
             loop = asyncio.get_running_loop()
-            sequencer.writer.call(lambda _connection: wait_for(hold, loop))
+            sequencer.writer.call(lambda: wait_for(hold, loop))
             waiting = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1")) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Unavailable) as refused:
@@ -242,6 +242,22 @@ def test_a_second_writer_is_refused(database_url: str) -> None:
     first.close()
     second.connect_writer().close()
     second.close()
+
+
+def test_verify_names_an_event_whose_text_is_no_text(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, memory_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+        store = Store(sqlite_url)
+        with store.connect_writer() as connection:
+            with connection.begin():
+                connection.execute(text("UPDATE counter_events SET payload = x'ff00'"))
+            with connection.begin():
+                found = list(verify_room(memory_room(), connection))
+        store.close()
+        assert [finding.rule for finding in found] == ["event_changed", "replay_failed"]
+
+    asyncio.run(run())
 
 
 @ROOMS
