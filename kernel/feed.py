@@ -94,7 +94,8 @@ class LocalSource:
         if self._sequencer.tail.seq <= after:
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), POLL_WAIT_S)
+                async with asyncio.timeout(POLL_WAIT_S):  # `wait_for` of 3.11 may swallow a cancellation
+                    await self._news.wait()
             except TimeoutError:
                 return []
         return await asyncio.to_thread(read_stored, self._store, self._log, after, limit)
