@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,12 +37,19 @@ QUEUE_MAX = 10_000
 #: Commands one transaction takes: larger batches gain nothing and make the first of them wait.
 BATCH_COMMANDS_MAX = 1_000
 #: How long a batch may grow while more arrives: it grows no longer than callers come, and a lone caller never waits.
-GATHER_S = 0.002
+GATHER_S = 0.001
 RETRY_AFTER_S = 1
+#: How long, and how often, a store that broke off a commit is asked what became of it.
+READ_BACK_S_MAX = 30.0
+READ_BACK_PAUSE_S = 0.1
 #: Events between two snapshots of a room in memory: a start replays at most this many, in about a second.
 SNAPSHOT_EVERY_EVENTS = 100_000
 
 _log = logging.getLogger("h2market.sequencer")
+
+
+class OutcomeUnknown(RuntimeError):
+    """Nobody can say whether a commit happened: the store that was asked to commit does not answer any more."""
 
 
 class Sequencer:
@@ -168,7 +176,11 @@ class Sequencer:
         return units
 
     def _work(
-        self, units: Sequence[Unit], prepared: Batch | Exception | None, recorded: list[Recorded], connection: Connection
+        self,
+        units: Sequence[Unit],
+        prepared: Batch | Exception | None,
+        recorded: list[Recorded],
+        connection: Connection,
     ) -> None:
         """In the writer's thread: everything that is left between the queue and the answers. ``prepared`` is the batch
         that was decided in the loop, or what went wrong there."""
@@ -189,6 +201,10 @@ class Sequencer:
                 if not self._mend(self.writer.connection):
                     _refuse(writes)
                     return
+            except OutcomeUnknown as error:
+                _conclude(writes, internal_error(str(error)))
+                self._mend(self.writer.connection)
+                return
             except Exception as error:
                 _log.error("the commit of %s failed", self.room.name, exc_info=error)
                 _refuse(writes)
@@ -251,10 +267,18 @@ class Sequencer:
         self.commits += 1
 
     def _was_committed(self, tail: Tail) -> bool:
-        """Reads the log back where the connection broke during a commit: is its end the end of the batch?"""
-        connection = self.writer.reconnect()
-        with connection.begin():
-            return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
+        """Reads the log back where the connection broke during a commit: is its end the end of the batch? Raises
+        OutcomeUnknown if the store cannot be asked."""
+        until = time.monotonic() + READ_BACK_S_MAX
+        while True:
+            try:
+                connection = self.writer.reconnect()
+                with connection.begin():
+                    return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
+            except Exception as error:
+                if time.monotonic() > until:
+                    raise OutcomeUnknown(f"the log of {self.room.name} could not be read back") from error
+                time.sleep(READ_BACK_PAUSE_S)
 
     def _mend(self, connection: Connection) -> bool:
         """Rebuilds the room from its log after a batch that did not become part of it."""
@@ -289,8 +313,12 @@ class Sequencer:
 
 def _refuse(units: Sequence[Unit]) -> None:
     """Says of units that nothing was changed and that they may be sent again."""
+    _conclude(units, Unavailable(retry_after_s=RETRY_AFTER_S))
+
+
+def _conclude(units: Sequence[Unit], error: H2MarketError) -> None:
     for unit in units:
-        unit.outcome = Unavailable(retry_after_s=RETRY_AFTER_S)
+        unit.outcome = error
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:

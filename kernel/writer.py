@@ -20,6 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.store import Store
 
+#: How long the loop waits for the thread to take a turn over: some 30 microseconds, unless the machine is overloaded.
+HAND_OVER_S_MAX = 0.01
+
 _log = logging.getLogger("h2market.writer")
 
 
@@ -44,6 +47,7 @@ class Writer:
         self._busy = False
         self._stopped = False
         self._begun: SimpleQueue[tuple[asyncio.AbstractEventLoop, Turn] | None] = SimpleQueue()
+        self._on_its_way = threading.Lock()
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="h2market-writer", daemon=True)
 
@@ -101,13 +105,22 @@ class Writer:
                 _log.exception("a turn of the writer could not begin")  # as below
                 continue
             if turn is not None:
-                self._begun.put((asyncio.get_running_loop(), turn))
+                self._hand_over(turn)
                 return
         self._busy = False
+
+    def _hand_over(self, turn: Turn) -> None:
+        """Gives a turn to the thread and waits until it has it. Left to race the busy loop for the interpreter's lock,
+        the thread wakes and goes back to sleep a dozen times, which costs both more than this wait."""
+        self._on_its_way.acquire(blocking=False)
+        self._begun.put((asyncio.get_running_loop(), turn))
+        self._on_its_way.acquire(timeout=HAND_OVER_S_MAX)
 
     def _run(self) -> None:
         while (begun := self._begun.get()) is not None:
             loop, turn = begun
+            if self._on_its_way.locked():
+                self._on_its_way.release()
             try:
                 turn.work(self.connection)
             except Exception:
