@@ -1,15 +1,26 @@
-"""One write an answer.
+"""uvicorn's HTTP/1.1 with a short way for the routes that matter most.
 
-uvicorn writes the head of an answer and its body apart, which is two system calls here and two wake-ups at the other
-end. Between an order and its answer those are a fair part of all the work there is.
+uvicorn starts a task for each request, and writes the head of an answer and its body apart: between an order and its
+answer that is a fair part of all the work there is. Here an answer is one write; and a plain request to one of the
+application's `direct_routes` is served by a call once its body is there, without a task and without ASGI. Whatever is
+not plain (a query, a body in pieces of unknown length, HTTP/1.0, an answer before it still under way) takes uvicorn's
+own way to the same answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from kernel.http import Headers, Write
+
+#: A body that is longer is read by the application, which knows by then who sends it.
+DIRECT_BODY_BYTES_MAX = 1 << 16
+
+Direct = Callable[[Headers, Any, bytes, Write], None]
 
 
 class _Gathering:
@@ -26,6 +37,11 @@ class _Gathering:
             self._loop.call_soon(self._flush)
         self._waiting.append(data)
 
+    def write_now(self, data: bytes) -> None:
+        """Writes ``data`` after whatever waits."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         """Writes what is left, then closes."""
         self._flush()
@@ -40,9 +56,115 @@ class _Gathering:
         return getattr(self._transport, name)
 
 
+class _DirectCycle:
+    """A direct request under way, in the place of uvicorn's own cycle: ``disconnected``, ``keep_alive`` and
+    ``response_complete`` are its words."""
+
+    __slots__ = ("begun", "body", "disconnected", "keep_alive", "more_body", "protocol", "response_complete", "serve")
+
+    def __init__(self, protocol: OneWriteProtocol, serve: Direct, keep_alive: bool) -> None:
+        self.protocol = protocol
+        self.serve = serve
+        self.keep_alive = keep_alive
+        self.body = b""
+        self.more_body = True
+        self.begun = False
+        self.disconnected = False
+        self.response_complete = False
+
+    @property
+    def message_event(self) -> _DirectCycle:
+        """What uvicorn sets when a part of the body came, or nothing will come any more."""
+        return self
+
+    def set(self) -> None:
+        """Begins once the body is whole, and the caller still there."""
+        if not (self.more_body or self.begun or self.disconnected):
+            self.begun = True
+            protocol = self.protocol
+            self.serve(protocol.headers, protocol.client, self.body, self.write)
+
+    def write(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answers, and lets the connection go on to its next request."""
+        if self.disconnected or self.response_complete:
+            return
+        self.response_complete = True
+        protocol = self.protocol
+        lines = [b"%b: %b\r\n" % pair for pair in (*protocol.server_state.default_headers, *headers)]
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        protocol.transport.write_now(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))  # type: ignore[attr-defined]
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+
 class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with gathered writes."""
+    """uvicorn's HTTP/1.1 with gathered writes and direct routes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle_since_s: float | None = None
+        self._direct: dict[tuple[bytes, bytes], Direct] = {}
+        if self.limit_concurrency is None and not self.root_path and not self.access_log:
+            self._direct = getattr(self.config.app, "direct_routes", dict)()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Puts the gathering transport in the place of the connection's own."""
         super().connection_made(_Gathering(transport, self.loop))  # type: ignore[arg-type]
+
+    def on_headers_complete(self) -> None:
+        """Sends a plain request to a direct route its short way."""
+        serve = self._direct.get((self.parser.get_method(), self.url))
+        if serve is None or not self._is_plain():
+            super().on_headers_complete()
+        else:
+            self.cycle = _DirectCycle(self, serve, self.parser.should_keep_alive())  # type: ignore[assignment]
+
+    def _is_plain(self) -> bool:
+        before: Any = self.cycle  # None on a new connection
+        if before is not None and not before.response_complete:
+            return False
+        if self.expect_100_continue or self.flow.write_paused or self.parser.should_upgrade():
+            return False
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        return length.isdigit() and int(length) <= DIRECT_BODY_BYTES_MAX and self.parser.get_http_version() == "1.1"
+
+    def on_response_complete(self) -> None:
+        """Goes on to the next request, or begins to wait for one. One timer a connection looks from time to time how
+        long it has waited: to set one for each answer and stop it again at the next request costs more."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since_s = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that has had nothing to do for too long."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since_s is None:
+            return  # at work: its answer sets the timer again
+        left_s = self._idle_since_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_again(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the timer with the connection."""
+        super().connection_lost(exc)
+        super()._unset_keepalive_if_required()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since_s = None
