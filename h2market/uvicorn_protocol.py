@@ -113,10 +113,20 @@ class OneWriteProtocol(HttpToolsProtocol):
         """Puts the gathering transport in the place of the connection's own."""
         super().connection_made(_Gathering(transport, self.loop))  # type: ignore[arg-type]
 
+    def on_message_begin(self) -> None:
+        """Leaves the scope of ASGI for when it is known to be wanted."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
         """Sends a plain request to a direct route its short way."""
         serve = self._direct.get((self.parser.get_method(), self.url))
         if serve is None or not self._is_plain():
+            read = self.url, self.expect_100_continue, self.headers
+            super().on_message_begin()
+            self.url, self.expect_100_continue, self.headers = read
+            self.scope["headers"] = self.headers
             super().on_headers_complete()
         else:
             self.cycle = _DirectCycle(self, serve, self.parser.should_keep_alive())  # type: ignore[assignment]

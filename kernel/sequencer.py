@@ -37,7 +37,7 @@ QUEUE_MAX = 10_000
 #: Commands one transaction takes: larger batches gain nothing and make the first of them wait.
 BATCH_COMMANDS_MAX = 1_000
 #: How long a batch may grow while more arrives: it grows no longer than callers come, and a lone caller never waits.
-GATHER_S = 0.001
+GATHER_S = 0.004
 RETRY_AFTER_S = 1
 #: How long, and how often, a store that broke off a commit is asked what became of it.
 READ_BACK_S_MAX = 30.0
