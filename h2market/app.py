@@ -27,6 +27,7 @@ import participants.api
 import settlement.api
 import tracking.api
 import tracking.published
+from exchange.orders_api import OrderRoutes
 from h2market import __version__
 from h2market.platform import Platform
 from kernel.clock import SimulatedClock, to_text
@@ -35,7 +36,7 @@ from kernel.edge import Answer, Body, TimeIn, TimeOut
 from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
-from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, problem_response
+from kernel.http import ASGIApp, Call, DirectRoute, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
 from kernel.quantity import MICROS_PER_S
 from kernel.service import caller
@@ -104,8 +105,10 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     """The ASGI application of a process that runs ``services``."""
     house = platform or Platform(settings, services)
     inside: ASGIApp = create_fastapi(house)
+    direct: Sequence[DirectRoute] = ()
     if "exchange" in house.handlers:
-        inside = exchange.api.ahead_of(inside, house.service("exchange"))
+        orders = OrderRoutes(house.service("exchange"))
+        inside, direct = exchange.api.ahead_of(inside, orders), orders.direct
     return Edge(
         inside,
         house.key_ring,
@@ -113,6 +116,7 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
         anonymous_per_window=settings.anonymous_per_window,
         body_limits=BODY_LIMITS,
         observe=house.metrics.observe,
+        direct=direct,
     )
 
 

@@ -94,9 +94,9 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @ROOMS
-def test_an_outage_refuses_and_hangs_nobody(sqlite_url: str, make_room: Callable[[], Room]) -> None:
+def test_an_outage_refuses_and_hangs_nobody(database_url: str, make_room: Callable[[], Room]) -> None:
     async def run() -> None:
-        async with running(sqlite_url, make_room()) as sequencer:
+        async with running(database_url, make_room()) as sequencer:
             await add(sequencer, 1)
             outage = Outage(sequencer)
             outage.begin(committed=False)
@@ -118,10 +118,10 @@ def test_an_outage_refuses_and_hangs_nobody(sqlite_url: str, make_room: Callable
 @ROOMS
 @pytest.mark.parametrize("committed", [True, False])
 def test_an_unknown_commit_is_read_back_once_the_store_is_there_again(
-    sqlite_url: str, make_room: Callable[[], Room], committed: bool
+    database_url: str, make_room: Callable[[], Room], committed: bool
 ) -> None:
     async def run() -> None:
-        async with running(sqlite_url, make_room()) as sequencer:
+        async with running(database_url, make_room()) as sequencer:
             await add(sequencer, 1)
             Outage(sequencer, attempts=2).begin(committed=committed)
             if committed:
@@ -139,10 +139,10 @@ def test_an_unknown_commit_is_read_back_once_the_store_is_there_again(
 @ROOMS
 @pytest.mark.parametrize("committed", [True, False])
 def test_what_was_never_read_back_takes_effect_once_under_its_key(
-    sqlite_url: str, make_room: Callable[[], Room], committed: bool
+    database_url: str, make_room: Callable[[], Room], committed: bool
 ) -> None:
     async def run() -> None:
-        async with running(sqlite_url, make_room()) as sequencer:
+        async with running(database_url, make_room()) as sequencer:
             heard: list[Recorded] = []
             sequencer.on_commit(heard.extend)
             await add(sequencer, 1)
