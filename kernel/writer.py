@@ -12,11 +12,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.store import Store
 
@@ -90,12 +90,14 @@ class Writer:
 
     def disconnect(self) -> None:
         """Lets a broken connection go: whoever needs one next makes it anew."""
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             try:
-                self._connection.close()
-            except SQLAlchemyError:
-                self._connection.invalidate()
-            self._connection = None
+                connection.close()
+            except Exception:  # whatever a broken one says to that, it is not used again
+                _log.exception("a writing connection could not be closed")
+                with suppress(Exception):
+                    connection.invalidate()
 
     def stop(self) -> None:
         """Finishes the turn that has begun, then lets the connection go. Turns that wait never begin."""
@@ -104,9 +106,7 @@ class Writer:
         self._thread.join()
         # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
         self.store.read_engine.dispose()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self.disconnect()
 
     def _next(self) -> None:
         """Begins turns until one of them has work for the thread."""

@@ -211,6 +211,28 @@ def test_a_commit_whose_answer_was_lost_is_told_of_without_another_request(
 
 
 @ROOMS
+def test_a_connection_that_cannot_even_be_closed_is_replaced(
+    sqlite_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stuck() -> None:
+        raise OSError("nobody closes this")
+
+    async def run() -> None:
+        async with running(sqlite_url, make_room()) as sequencer:
+            await add(sequencer, 1)
+            outage = Outage(sequencer)
+            monkeypatch.setattr(sequencer.writer.connection, "close", stuck)
+            outage.begin(committed=False)
+            with pytest.raises(OutcomeUnknown):
+                await add(sequencer, 10)
+            outage.end()
+            assert await add(sequencer, 100) == 2
+            assert values(sequencer) == {"a": 101}
+
+    asyncio.run(run())
+
+
+@ROOMS
 def test_a_connection_that_postgresql_ends_is_made_anew(fresh_postgres_url: str, make_room: Callable[[], Room]) -> None:
     async def run() -> None:
         async with running(fresh_postgres_url, make_room()) as sequencer:
