@@ -29,7 +29,7 @@ Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, 
 
 @quick
 class Level(msgspec.Struct, gc=False, eq=False):
-    """The orders at one price, oldest first. ``loads`` is what they show, ``dead`` counts the slots without an order."""
+    """The orders at one price, oldest first. ``loads`` is what they show, ``dead`` counts slots without an order."""
 
     price: int
     loads: int
