@@ -62,9 +62,6 @@ def trade(
         if not keys or keys[-1] < limit:
             break
         price = keys[-1] * sign
-        if not book.calm_low <= price <= book.calm_high:
-            left = "volatility"
-            break
         queue = levels[price].queue
         resting = queue[0]
         if not resting.resting:
@@ -73,6 +70,9 @@ def trade(
         if resting.expires_at <= at:
             cancel(state, resting, "expired", at, seq, events)
             continue
+        if not book.calm_low <= price <= book.calm_high:
+            left = "volatility"
+            break
         if resting.participant_id == participant_id:
             left = meet_own(state, book, account, order, resting, at, seq, events)
             if left:
