@@ -118,15 +118,21 @@ def rarely(draw: st.DrawFn) -> bool:
     return draw(st.integers(0, 39)) == 23
 
 
+#: Options of orders that last.
+LASTING = {"all_or_none", "post_only", "display_loads", "clip_price_change_fen", "hibernated", "agreement"}
+
+
 @st.composite
 def terms(draw: st.DrawFn, product_id: str, side: Side) -> tuple[OrderTerms, int]:
     """An order's terms, and in how many seconds it expires."""
     centre = {"D": 50, "Y": 40}.get(product_id, 10 if "AUL" in product_id else 30)
-    price = centre + draw(st.sampled_from((0, 0, 10, 10, 20, -10, -10, 30)))
+    price = centre + draw(st.sampled_from((0, 0, 0, 10, 10, -10, -10, 20, -20, 30)))
     if rarely(draw):
         price = draw(st.sampled_from((0, 15, 90)))
     loads = draw(st.sampled_from((0, 9) if rarely(draw) else (1, 2, 2, 3, 4, 5, 6, 8)))
-    tif: TimeInForce = draw(st.sampled_from(("gtc", "gtc", "gtc", "gtc", "gtc", "gtd", "day", "session", "ioc", "fok")))
+    tif: TimeInForce = draw(
+        st.sampled_from(("gtc",) * 12 + ("gtd", "gtd", "day", "session", "ioc", "ioc", "fok", "fok"))
+    )
     return OrderTerms("c-1", product_id, side, price, loads, tif), draw(st.sampled_from((5, 60, 600)))
 
 
@@ -143,6 +149,8 @@ def place(draw: st.DrawFn) -> Step:
     chosen = {name: draw(OPTIONS[name]) for name in names}
     if not rarely(draw):
         fit(chosen, draw)
+        if asked.time_in_force in ("ioc", "fok") and LASTING & chosen.keys():
+            asked = msgspec.structs.replace(asked, time_in_force="gtc")
     if chosen.get("order_type") in ("market", "stop"):
         asked = msgspec.structs.replace(asked, price_fen_per_kg=0)
     if "agreement" in chosen:
@@ -161,6 +169,9 @@ def place(draw: st.DrawFn) -> Step:
 
 def fit(chosen: dict[str, Any], draw: st.DrawFn) -> None:
     """Adds what an option needs."""
+    if "minimum_loads" in chosen or "hibernated" in chosen:
+        for name in set(chosen) & {"order_type", "stop_price_fen_per_kg", "agreement", "post_only", "all_or_none"}:
+            del chosen[name]
     if "clip_price_change_fen" in chosen:
         chosen.setdefault("display_loads", 1)
     if chosen.get("order_type") == "market":
