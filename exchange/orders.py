@@ -85,12 +85,12 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
             seq, participant_id, command.key_id, terms, price, loads, loads, loads, 0, NEVER, at, at, seq
         )  # fmt: skip
     else:
-        breach, price = _breach(state, account, book, participant_id, terms, at)
+        breach, price = entry_breach(state, account, book, participant_id, terms, at)
         placed = OrderPlaced(seq, participant_id, command.key_id, price, terms)
         order = new_order(placed, at, seq)
         if breach is None:
             assert book is not None
-            breach = _limit_or_post_breach(account, book, order)
+            breach = needs_breach(account, book, order)
         if breach is not None:
             rejected = OrderRejected(seq, participant_id, command.key_id, terms, *breach)
             order_rejected(state, rejected, at, seq)
@@ -114,7 +114,7 @@ def place_order(state: ExchangeState, command: PlaceOrder, at: int, seq: int) ->
     return events
 
 
-def _breach(
+def entry_breach(
     state: ExchangeState, account: Account, book: Book | None, participant_id: str, terms: OrderTerms, at: int
 ) -> tuple[Breach | None, int]:
     """The rule that an order breaks before its limit is asked, and the price that holds for it."""
@@ -134,13 +134,13 @@ def _breach(
     return terms_breach(book, price, terms.loads), price
 
 
-def _limit_or_post_breach(account: Account, book: Book, order: Order) -> Breach | None:
+def needs_breach(account: Account, book: Book, order: Order) -> Breach | None:
     """What the limit lacks of an order, or that it would trade though it must not."""
     options = order.terms.options
     if options is not None:
         if options.hibernated:
             return None
-        if options.post_only and _would_trade(book, order):
+        if options.post_only and would_trade(book, order):
             return x.WouldTrade.code, "price", 0
     needed = order.loads
     if order.terms.side == "buy":
@@ -148,7 +148,7 @@ def _limit_or_post_breach(account: Account, book: Book, order: Order) -> Breach 
     return limit_breach(account, book, order, needed)
 
 
-def _would_trade(book: Book, order: Order) -> bool:
+def would_trade(book: Book, order: Order) -> bool:
     """Whether an order's price meets the other side, directly or through what is implied."""
     ladder = book.asks if order.terms.side == "buy" else book.bids
     limit = order.price_fen_per_kg * ladder.sign
@@ -460,7 +460,7 @@ def _check_amendment(
             breach = x.NotAmendable.code, "order_id", 0
         elif options.post_only and book.continuous and price != order.price_fen_per_kg:
             moved = new_order(OrderPlaced(order.id, order.participant_id, order.key_id, price, terms), at, order.id)
-            breach = (x.WouldTrade.code, "price", 0) if _would_trade(book, moved) else None
+            breach = (x.WouldTrade.code, "price", 0) if would_trade(book, moved) else None
     if breach is None:
         breach = terms_breach(book, price, max(1, loads))
     if breach is None and not order.ended:

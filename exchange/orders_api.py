@@ -1,7 +1,7 @@
 """The order routes: plain ASGI, because an order's way through a framework costs more than its way through the book.
 
     POST   /v1/orders          place one order
-    POST   /v1/orders/batch    place up to 100, each for itself
+    POST   /v1/orders/batch    place up to 100: each for itself, all taken or none, or all filled at once or none
     PATCH  /v1/orders/O123     amend
     DELETE /v1/orders/O123     cancel
 
@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Match
 from exchange import events as e
 from exchange.commands import AmendOrder, CancelOrder, PlaceOrder
 from exchange.errors import order_refusal
+from exchange.group_keys import group_envelope, group_parts
 from exchange.model import LOADS_MAX, OrderOptions, OrderTerms, OrderType, TimeInForce
 from exchange.service import ExchangeService
 from kernel.clock import to_text
@@ -38,6 +39,8 @@ from kernel.validation import OF_MODEL, from_validation
 BATCH_ORDERS_MAX = 100
 _BATCH = "/v1/orders/batch"
 _ONE = "/v1/orders/"
+#: Paths that look like an order and are none.
+_LISTS = frozenset({_BATCH, "/v1/orders/import"})
 _JSON = [(b"content-type", b"application/json")]
 
 
@@ -79,9 +82,14 @@ class NewOrder(Body):
 
 
 class OrderBatch(Body):
-    """Orders in one commit: each for itself, or a linked basket that is filled in full at once or not at all."""
+    """Orders in one commit: each for itself, all taken or none, or a linked basket that is filled in full at once or
+    not at all."""
 
     orders: list[NewOrder] = Field(min_length=1, max_length=BATCH_ORDERS_MAX)
+    group: Literal["reject_partially", "reject_all", "basket"] = Field(
+        default="reject_partially",
+        description="Reject what must be; or all orders if one is; or all (fill-or-kill orders) unless all fill.",
+    )
 
 
 class Amendment(Body):
@@ -203,7 +211,7 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
     fills: tuple[FillAnswer, ...] = ()
     executed, loads, reason = 0, terms.loads, ""
     if len(outcome.events) > 1:
-        fills = _fills(outcome.events, order_id)
+        fills = fills_of(outcome.events, order_id)
         executed = sum(fill.loads for fill in fills if fill.leg != "haulage")
         for event in outcome.events:
             if isinstance(event, e.OrderCancelled) and event.order_id == order_id:
@@ -230,12 +238,12 @@ def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
         f"O{order_id}", "cancelled" if cancelled else "amended",
         format_price(amended.price_fen_per_kg) if amended else None,
         amended.loads if amended else None, cancelled.loads if cancelled else 0,
-        _fills(outcome.events, order_id),
+        fills_of(outcome.events, order_id),
         amended.keeps_priority if amended else None, to_text(outcome.at),
     )  # fmt: skip
 
 
-def _fills(events: Sequence[object], order_id: int) -> tuple[FillAnswer, ...]:
+def fills_of(events: Sequence[object], order_id: int) -> tuple[FillAnswer, ...]:
     """The trades of one order among the events: a stop that it elected, or another of its basket, has its own."""
     return tuple(
         FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads, event.leg)
@@ -264,7 +272,7 @@ class OrderRoutes(BaseRoute):
         if scope["type"] != "http" or not scope["path"].startswith(self.path):
             return False
         method, path = scope["method"], scope["path"]
-        if path == _BATCH or (method == "POST" and path == self.path):
+        if path in _LISTS or (method == "POST" and path == self.path):
             return True
         return method in ("PATCH", "DELETE") and path.startswith(_ONE) and "/" not in path[len(_ONE) :]
 
@@ -285,7 +293,7 @@ class OrderRoutes(BaseRoute):
             call.require("trade")
             _check_media(scope)
             return await fixed(call)
-        if scope["path"] == _BATCH:
+        if scope["path"] in _LISTS:
             raise MethodNotAllowed(field="method", method=scope["method"], allow="POST")
         call.require("trade")
         order_id = number_of(scope["path"].removeprefix(_ONE), "O", "order")
@@ -312,15 +320,32 @@ class OrderRoutes(BaseRoute):
 
     async def _place_batch(self, call: Call) -> tuple[int, bytes]:
         assert call.principal is not None
+        batch = _parse(_batch, call.body)
         commands = [
-            place_command(call.principal.participant_id, call.principal.key_id, order)
-            for order in _parse(_batch, call.body).orders
+            place_command(call.principal.participant_id, call.principal.key_id, order) for order in batch.orders
         ]
+        if batch.group != "reject_partially":
+            return await self._place_group(call, commands, batch.group)
         envelopes = [Envelope(command, call.principal.key_id, order_key(command)) for command in commands]
         results = await self._service.sequencer.submit_many(envelopes)
         entries = [
-            _entry(call, command, result, index)
+            order_entry(call, command, result, f"orders.{index}", _BATCH)
             for index, (command, result) in enumerate(zip(commands, results, strict=True))
+        ]
+        return 200, _encode({"results": entries})
+
+    async def _place_group(self, call: Call, commands: Sequence[PlaceOrder], group: str) -> tuple[int, bytes]:
+        envelope = group_envelope(commands, group, orders_scope(commands[0].participant_id))
+        (outcome,) = await self._service.sequencer.submit_many([envelope])
+        if isinstance(outcome, KeyReused):
+            key = str(outcome.params["key"])
+            index = [command.terms.client_order_id for command in commands].index(key)
+            raise KeyReused(field=f"orders.{index}.client_order_id", key=key)
+        if isinstance(outcome, H2MarketError):
+            raise outcome
+        parts = zip(commands, group_parts(outcome, commands), strict=True)
+        entries = [
+            order_entry(call, command, part, f"orders.{index}", _BATCH) for index, (command, part) in enumerate(parts)
         ]
         return 200, _encode({"results": entries})
 
@@ -345,7 +370,8 @@ class OrderRoutes(BaseRoute):
         return 200, _encode(change_answer(outcome, order_id))
 
 
-def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[str, Any]:
+def order_entry(call: Call, command: PlaceOrder, result: Result, place: str, path: str) -> dict[str, Any]:
+    """What became of one order among others; ``place`` is where the request has it."""
     try:
         if isinstance(result, H2MarketError):
             raise result
@@ -357,8 +383,8 @@ def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[
         }
     except H2MarketError as error:
         if error.field is not None:
-            error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
-        details = problem(error, call.request_id, call.language, _BATCH)
+            error.field = f"{place}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
+        details = problem(error, call.request_id, call.language, path)
         return {
             "client_order_id": command.terms.client_order_id,
             "status": error.status,

@@ -28,6 +28,10 @@ NEXT: dict[Phase, frozenset[Phase]] = {
 }
 
 
+#: (price, loads) of bids and of asks, the reference price, the tick.
+Collected = tuple[list[tuple[int, int]], list[tuple[int, int]], int, int]
+
+
 def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
     """Raises ProductNotFound or PhaseUnsuitable."""
     product = state.products.get(command.product_id)
@@ -58,9 +62,12 @@ def _move(
 
 def indicative(book: Book) -> Equilibrium | None:
     """What an auction would trade if it ended now."""
-    return equilibrium(
-        _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
-    )
+    return equilibrium(*collected_of(book))
+
+
+def collected_of(book: Book) -> Collected:
+    """What an auction collected, as `equilibrium` takes it."""
+    return _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
 
 
 def _open(ladder: Ladder) -> list[tuple[int, int]]:
@@ -105,7 +112,8 @@ def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -
             for event in [*cancellations(own, "dead_man"), DeadManSet(switch.id, switch.timeout_s, 0)]:
                 EFFECTS[type(event)](state, event, at, seq + len(events))
                 events.append(event)
-    for product in list(state.products.values()):
+    # An auction that the market's close or halt overtakes waits: it would trade while nobody may cancel or add.
+    for product in list(state.products.values()) if state.market.is_open and not state.market.halted else ():
         if product.phase_until and product.phase_until <= at:
             _move(state, product.id, "continuous", "alarm", 0, at, seq, events)
     if events:
