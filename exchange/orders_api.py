@@ -39,13 +39,22 @@ from kernel.validation import OF_MODEL, from_validation
 BATCH_ORDERS_MAX = 100
 _BATCH = "/v1/orders/batch"
 _ONE = "/v1/orders/"
-#: Paths that look like an order and are none.
-_LISTS = frozenset({_BATCH, "/v1/orders/import"})
+#: Looks like an order and is none; what it takes goes through the framework.
+_IMPORT = "/v1/orders/import"
 _JSON = [(b"content-type", b"application/json")]
 
 
 class NewOrder(Body):
     """An order for whole loads. Most are limit orders and say no more than price, loads and how long they hold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["price"], "properties": {"price": {"type": "string"}}},
+                {"required": ["order_type"], "properties": {"order_type": {"enum": ["market", "stop"]}}},
+            ]
+        }
+    )
 
     client_order_id: str = Field(
         pattern=r"^[A-Za-z0-9._:/-]{1,64}$",
@@ -272,7 +281,9 @@ class OrderRoutes(BaseRoute):
         if scope["type"] != "http" or not scope["path"].startswith(self.path):
             return False
         method, path = scope["method"], scope["path"]
-        if path in _LISTS or (method == "POST" and path == self.path):
+        if path == _IMPORT:
+            return bool(method != "POST")
+        if path == _BATCH or (method == "POST" and path == self.path):
             return True
         return method in ("PATCH", "DELETE") and path.startswith(_ONE) and "/" not in path[len(_ONE) :]
 
@@ -293,7 +304,7 @@ class OrderRoutes(BaseRoute):
             call.require("trade")
             _check_media(scope)
             return await fixed(call)
-        if scope["path"] in _LISTS:
+        if scope["path"] in (_BATCH, _IMPORT):
             raise MethodNotAllowed(field="method", method=scope["method"], allow="POST")
         call.require("trade")
         order_id = number_of(scope["path"].removeprefix(_ONE), "O", "order")

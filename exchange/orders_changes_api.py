@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 
 from exchange import commands
@@ -13,7 +14,7 @@ from exchange.market_answers import CancelledAnswer, SleepAnswer
 from exchange.model import Side
 from exchange.orders_api import fills_of, order_entry, order_key, place_command
 from exchange.orders_file import OrderRowProblem, read_orders
-from exchange.orders_openapi import ImportAnswer
+from exchange.orders_openapi import ImportAnswer, ImportEntry
 from exchange.parameters import Caller, IdempotencyKey, OfProduct, OrderId
 from exchange.service import ExchangeService
 from kernel.exports import CSV, XLSX
@@ -98,9 +99,10 @@ def change_routes(service: ExchangeService) -> APIRouter:
             else:
                 entry = order_entry(call, placed[index], results[index], f"rows.{index + 2}", _IMPORT)
                 entries.append({"row": index + 2, **entry})
-        return ImportAnswer.model_validate({
-            "placed": sum(entry["status"] == 201 for entry in entries), "results": entries,
-        })  # fmt: skip
+        placed_count = sum(entry["status"] == 201 for entry in entries)
+        return ImportAnswer(
+            placed=placed_count, results=[ImportEntry(**entry) for entry in msgspec.to_builtins(entries)]
+        )
 
     return routes
 
