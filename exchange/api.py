@@ -24,10 +24,9 @@ def mount(app: FastAPI, service: ExchangeService) -> None:
         app.include_router(routes(service))
 
 
-def ahead_of(app: ASGIApp, service: ExchangeService) -> ASGIApp:
+def ahead_of(app: ASGIApp, orders: OrderRoutes) -> ASGIApp:
     """An application that answers orders itself and hands on everything else: what stands in between costs an order
     more than its way through the book."""
-    orders = OrderRoutes(service)
 
     async def dispatch(scope: ASGIScope, receive: Receive, send: Send) -> None:
         if orders.takes(scope):

@@ -65,7 +65,7 @@ def _breaches(
             breach = x.OrderRateExceeded.code, "", 0
         if breach is None:
             assert book is not None
-            breach = _repeated(terms, agreements) or _uncovered(account, book, command, terms, price, needed)
+            breach = _repeated(terms, agreements) or _uncovered(account, book, command, terms, price, needed, at)
         found.append(breach)
     return found, prices
 
@@ -83,14 +83,20 @@ def _repeated(terms: OrderTerms, agreements: set[tuple[str, ...]]) -> Breach | N
 
 
 def _uncovered(
-    account: Account, book: Book, command: PlaceGroup, terms: OrderTerms, price: int, needed: dict[object, int]
+    account: Account,
+    book: Book,
+    command: PlaceGroup,
+    terms: OrderTerms,
+    price: int,
+    needed: dict[object, int],
+    at: int,
 ) -> Breach | None:
     """What the limit lacks of this order and those before it, or that it would trade though it must not."""
     order = new_order(OrderPlaced(0, command.participant_id, command.key_id, price, terms), 0, 0)
     options = terms.options
     if options is not None and options.hibernated:
         return None
-    if options is not None and options.post_only and would_trade(book, order):
+    if options is not None and options.post_only and would_trade(book, order, at):
         return x.WouldTrade.code, "price", 0
     limit: object = "money" if terms.side == "buy" else (book.commodity, book.product.window_start)
     needed[limit] = needed.get(limit, 0) + terms.loads * (price * book.mass_kg if terms.side == "buy" else 1)
@@ -112,6 +118,6 @@ def _is_overtaken(
     if breach is not None:
         return True
     order = new_order(OrderPlaced(0, command.participant_id, command.key_id, price, terms), 0, 0)
-    if needs_breach(account, book, order) is not None:
+    if needs_breach(account, book, order, at) is not None:
         return True
     return _needed_fen(state, terms, price) > max(0, account.money.free() - later_fen)

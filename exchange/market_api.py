@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlmodel import Session, col, select
 
 from exchange import commands
@@ -39,7 +39,7 @@ def market_routes(service: ExchangeService) -> APIRouter:
     reads = reading(service)
 
     @routes.get("/v1/market", responses=problems(401, 403, 429), operation_id="getMarket")
-    def market(call: Caller, session: Session = Depends(reads)) -> MarketAnswer:
+    def market(call: Caller, session: Session = reads) -> MarketAnswer:
         """Whether the market is open. Scope: read."""
         call.require("read")
         row = session.get(MarketRow, "market")
@@ -103,9 +103,7 @@ def market_routes(service: ExchangeService) -> APIRouter:
         "/v1/quote-requests", response_model=Page[QuoteRequestAnswer], responses=listed(401, 403, 422, 429),
         operation_id="listQuoteRequests",
     )  # fmt: skip
-    def quote_requests(
-        call: Caller, part: Listed, product_id: OfProduct = None, session: Session = Depends(reads)
-    ) -> object:
+    def quote_requests(call: Caller, part: Listed, product_id: OfProduct = None, session: Session = reads) -> object:
         """What the market was asked for, newest first, without who asked. Scope: read."""
         principal = call.require("read")
         query = select(QuoteRequestRow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlmodel import Session, col, or_, select
 
 from exchange import commands
@@ -38,7 +38,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         "/v1/orders", response_model=Page[OrderView], responses=listed(401, 403, 422, 429), operation_id="listOrders"
     )
     def orders(
-        call: Caller, part: Listed, session: Session = Depends(reads),
+        call: Caller, part: Listed, session: Session = reads,
         status: Annotated[
             Status | None, Query(description="One status; `open` for new, partially filled and suspended; `done`.")
         ] = None,
@@ -66,7 +66,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         return part.page(session, query, col(OrderRow.id), order_of, OrderView, "orders")
 
     @routes.get("/v1/orders/{order_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getOrder")
-    def order(order_id: OrderId, call: Caller, session: Session = Depends(reads)) -> OrderView:
+    def order(order_id: OrderId, call: Caller, session: Session = reads) -> OrderView:
         """One order. Scope: read."""
         return order_of(_own_order(session, order_id, call.require("read")))
 
@@ -76,7 +76,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         responses=listed(401, 403, 404, 422, 429),
         operation_id="listTradesOfOrder",
     )
-    def trades_of_order(order_id: OrderId, call: Caller, part: Listed, session: Session = Depends(reads)) -> object:
+    def trades_of_order(order_id: OrderId, call: Caller, part: Listed, session: Session = reads) -> object:
         """The trades of one order, newest first. Scope: read."""
         principal = call.require("read")
         row = _own_order(session, order_id, principal)
@@ -97,7 +97,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
     )
     def trades(
         call: Caller, part: Listed, product_id: OfProduct = None, since: Since = None,
-        session: Session = Depends(reads),
+        session: Session = reads,
     ) -> object:  # fmt: skip
         """The caller's trades, newest first; every trade for the operator and auditors. Scope: read."""
         principal = call.require("read")
@@ -126,7 +126,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         return NewCapacityAnswer(commodity=body.commodity, window_start=body.window_start, loads=body.loads)
 
     @routes.get("/v1/limits", responses=problems(401, 403, 422, 429), operation_id="getLimits")
-    def limits(call: Caller, session: Session = Depends(reads)) -> LimitsAnswer:
+    def limits(call: Caller, session: Session = reads) -> LimitsAnswer:
         """The caller's money on the exchange and its capacities. Scope: read."""
         principal = call.require("read")
         money = session.get(MoneyRow, principal.participant_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlmodel import Session, col, select
 
 from exchange import commands
@@ -67,7 +67,7 @@ def product_routes(service: ExchangeService) -> APIRouter:
         operation_id="listProducts",
     )
     def products(
-        call: Caller, part: Listed, session: Session = Depends(reads), kind: ProductKind | None = None,
+        call: Caller, part: Listed, session: Session = reads, kind: ProductKind | None = None,
         hub: Annotated[str | None, Query(max_length=24)] = None, status: ProductStatus | None = None,
     ) -> object:  # fmt: skip
         """Products by their id. Scope: read."""
@@ -84,7 +84,7 @@ def product_routes(service: ExchangeService) -> APIRouter:
         )
 
     @routes.get("/v1/products/{product_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getProduct")
-    def product(product_id: ProductId, call: Caller, session: Session = Depends(reads)) -> ProductAnswer:
+    def product(product_id: ProductId, call: Caller, session: Session = reads) -> ProductAnswer:
         """One product. Scope: read."""
         call.require("read")
         return product_of(_known(session, product_id))
@@ -127,7 +127,7 @@ def product_routes(service: ExchangeService) -> APIRouter:
         operation_id="listPublicTrades",
     )
     def public_trades(
-        product_id: ProductId, call: Caller, part: Listed, since: Since = None, session: Session = Depends(reads)
+        product_id: ProductId, call: Caller, part: Listed, since: Since = None, session: Session = reads
     ) -> object:
         """The trades of a product without their parties, newest first. Scope: read."""
         call.require("read")
@@ -148,7 +148,7 @@ def product_routes(service: ExchangeService) -> APIRouter:
         call: Caller,
         part: Listed,
         interval: Annotated[Interval, Query(description="Days begin at midnight in Asia/Shanghai.")] = "1h",
-        session: Session = Depends(reads),
+        session: Session = reads,
     ) -> object:
         """First, highest, lowest, last and average price and the loads of each interval with trades, newest first.
         Scope: read."""

@@ -97,6 +97,7 @@ class ExchangeService(Service):
 
     async def depth(self, product_id: str, levels: int) -> Depth:
         """The book of a product, read between two commits. Raises ProductNotFound; a closed product's book is empty."""
+        at = self.clock.now_us()
 
         def read(machine: ExchangeMachine) -> tuple[Depth, Collected | None]:
             book = machine.state.books.get(product_id)
@@ -106,7 +107,7 @@ class ExchangeService(Service):
                 phase = machine.state.products[product_id].phase
                 return Depth(product_id, self.sequencer.tail.seq, phase, (), ()), None
             collected = collected_of(book) if book.product.phase == "auction" else None
-            return _depth(book, levels, self.sequencer.tail.seq), collected
+            return _depth(book, levels, self.sequencer.tail.seq, at), collected
 
         depth, collected = await self.sequencer.read(read)
         assert isinstance(depth, Depth)
@@ -155,12 +156,12 @@ class ExchangeService(Service):
         return rates
 
 
-def _depth(book: Book, levels: int, seq: int) -> Depth:
+def _depth(book: Book, levels: int, seq: int, at: int) -> Depth:
     bids, asks = (
         tuple(Level(level.price, level.loads, level.orders) for level in islice(ladder.best_first(), levels))
         for ladder in (book.bids, book.asks)
     )
-    best = best_implied(book)
+    best = best_implied(book, "", at)
     side: Side = "sell" if implies_offers(book) else "buy"
     implied = None if best is None else Implied(side, best.price_fen_per_kg, best.loads)
     return Depth(book.product.id, seq, book.product.phase, bids, asks, implied)

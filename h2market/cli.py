@@ -19,6 +19,9 @@ from kernel.errors import H2MarketError
 from kernel.room import Finding
 from kernel.store import Store, WriterTaken
 
+#: What was begun at a SIGTERM has this long to end: a caller who never takes its answer does not keep a server alive.
+GRACE_S = 20
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -57,7 +60,7 @@ def serve(
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on. / 监听地址。")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on. / 监听端口。")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on. / 监听端口。")] = 8000,
     database_url: DatabaseUrl = None,
     schema: Schema = None,
     simulated_clock: Annotated[
@@ -100,6 +103,8 @@ def serve(
         access_log=False,
         proxy_headers=False,
         http=OneWriteProtocol,
+        ws="none",  # there are no such routes, and they would go past the conventions
+        timeout_graceful_shutdown=GRACE_S,
         lifespan="on",
     )
 
@@ -309,6 +314,6 @@ def main() -> None:
     """The entry point of the command `h2market`."""
     try:
         app()
-    except (WriterTaken, ValueError, SQLAlchemyError) as error:
+    except (WriterTaken, ValueError, OSError, SQLAlchemyError) as error:
         sys.stderr.write(f"h2market: {error}\n")
         sys.exit(2)
