@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from exchange.commands import PlaceBasket, PlaceGroup, PlaceOrder
 from exchange.events import OrderPlaced, OrderRejected
-from kernel.errors import InvalidInput
-from kernel.sequencer import Envelope, Key, Outcome
+from kernel.errors import H2MarketError, InvalidInput, KeyReused
+from kernel.sequencer import Envelope, Key, Result
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,13 +33,18 @@ def group_envelope(commands: Sequence[PlaceOrder], group: str, scope: str) -> En
     return Envelope(place(first.participant_id, first.key_id, terms), first.key_id, keys[0], tuple(keys[1:]))
 
 
-def group_parts(outcome: Outcome, commands: Sequence[PlaceOrder]) -> Iterator[Outcome]:
-    """For each order what happened from its placing or rejection on."""
+def group_parts(result: Result, commands: Sequence[PlaceOrder]) -> Sequence[Result]:
+    """For each order what happened from its placing or rejection on. Raises what the whole group was answered with."""
+    if isinstance(result, KeyReused):
+        key = str(result.params["key"])
+        index = [command.terms.client_order_id for command in commands].index(key)
+        raise KeyReused(field=f"orders.{index}.client_order_id", key=key)
+    if isinstance(result, H2MarketError):
+        raise result
     begins = {
         event.terms.client_order_id: index
-        for index, event in enumerate(outcome.events)
+        for index, event in enumerate(result.events)
         if isinstance(event, OrderPlaced | OrderRejected)
     }
-    for command in commands:
-        index = begins[command.terms.client_order_id]
-        yield outcome._replace(seq=outcome.seq + index, events=outcome.events[index:])
+    found = [begins[command.terms.client_order_id] for command in commands]
+    return [result._replace(seq=result.seq + index, events=result.events[index:]) for index in found]

@@ -37,6 +37,7 @@ def market_routes(service: ExchangeService) -> APIRouter:
     """The market's day, and what concerns everybody in it."""
     routes = APIRouter(tags=["market"])
     reads = reading(service)
+    trading_days = calendar()  # a file that is no calendar stops the start, not the first morning
 
     @routes.get("/v1/market", responses=problems(401, 403, 429), operation_id="getMarket")
     def market(call: Caller, session: Session = reads) -> MarketAnswer:
@@ -75,7 +76,7 @@ def market_routes(service: ExchangeService) -> APIRouter:
         day = _after(part.cursor) or (date.fromisoformat(first) if first else today)
         last = date(today.year + 1, 12, 31)
         count = max(0, min(part.limit, (last - day).days + 1))
-        items = [_calendar_day(calendar().day(day + timedelta(days=offset))) for offset in range(count)]
+        items = [_calendar_day(trading_days.day(day + timedelta(days=offset))) for offset in range(count)]
         more = bool(items) and day + timedelta(days=count) <= last
         page = Page(items=items, next_cursor=encode_cursor(items[-1].day) if more else None)
         return part.answer(page, CalendarDay, "calendar")

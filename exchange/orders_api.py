@@ -345,13 +345,13 @@ class OrderRoutes(BaseRoute):
         _check_media(call)
         batch = _parse(_batch, call.body)
         commands = [place_command(principal.participant_id, principal.key_id, order) for order in batch.orders]
-        if batch.group == "reject_partially":
-            envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in commands]
-            placed = _placed_batch
-        else:
+        grouped = batch.group != "reject_partially"
+        if grouped:
             envelopes = [group_envelope(commands, batch.group, orders_scope(principal.participant_id))]
-            placed = _placed_group
-        self._service.sequencer.enqueue(envelopes, responding(respond, partial(placed, call, commands)))
+        else:
+            envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in commands]
+        answer = partial(_placed_batch, call, commands, grouped)
+        self._service.sequencer.enqueue(envelopes, responding(respond, answer))
 
     async def _amend(self, call: Call, order_id: int) -> tuple[int, bytes]:
         assert call.principal is not None
@@ -387,31 +387,12 @@ def _placed(outcome: list[Result] | H2MarketError) -> tuple[int, bytes]:
 
 
 def _placed_batch(
-    call: Call, commands: Sequence[PlaceOrder], outcome: list[Result] | H2MarketError
+    call: Call, commands: Sequence[PlaceOrder], grouped: bool, outcome: list[Result] | H2MarketError
 ) -> tuple[int, bytes]:
-    """The reply to a batch of orders: each has its own."""
+    """The reply to a batch of orders: each has its own. A group of them was one command."""
     if isinstance(outcome, H2MarketError):
         raise outcome
-    return _entries(call, commands, outcome)
-
-
-def _placed_group(
-    call: Call, commands: Sequence[PlaceOrder], outcome: list[Result] | H2MarketError
-) -> tuple[int, bytes]:
-    """The reply to a group of orders, which were one command."""
-    if isinstance(outcome, H2MarketError):
-        raise outcome
-    (result,) = outcome
-    if isinstance(result, KeyReused):
-        key = str(result.params["key"])
-        index = [command.terms.client_order_id for command in commands].index(key)
-        raise KeyReused(field=f"orders.{index}.client_order_id", key=key)
-    if isinstance(result, H2MarketError):
-        raise result
-    return _entries(call, commands, list(group_parts(result, commands)))
-
-
-def _entries(call: Call, commands: Sequence[PlaceOrder], results: Sequence[Result]) -> tuple[int, bytes]:
+    results = group_parts(outcome[0], commands) if grouped else outcome
     entries = [
         order_entry(call, command, result, f"orders.{index}", _BATCH)
         for index, (command, result) in enumerate(zip(commands, results, strict=True))
