@@ -53,6 +53,7 @@ CancelReason = Literal[
     "amended_below_executed",
     "self_trade",
     "volatility",
+    "overtaken",
 ]
 
 # The widest terms a product may have. At all three at once an order's reservation is 10^18 fen, inside a signed 64-bit
@@ -205,7 +206,8 @@ class Trader(Entity, gc=False):
     id: str  # the participant's
     roles: str  # separated by blanks, in the order of admission
     suspended: bool
-    killed: bool  # its own or the operator's kill switch is pulled
+    killed: bool  # its own kill switch is pulled
+    barred: bool  # the operator's kill switch for it is pulled
     self_trade_mode: SelfTradeMode
     per_10s_max: int
     per_hour_max: int
@@ -253,6 +255,18 @@ class DeadMan(Entity, gc=False):
     id: str  # the participant's
     timeout_s: int
     fires_at: int
+    event_seq: int
+
+
+class QuoteRequest(Entity, gc=False):
+    """What somebody asked quotes for."""
+
+    id: int
+    participant_id: str
+    product_id: str
+    side: Side | None  # None: the asker keeps it open
+    loads: int
+    asked_at: int
     event_seq: int
 
 

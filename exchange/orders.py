@@ -129,12 +129,12 @@ def _place_by_the_rules(state: ExchangeState, command: PlaceOrder, at: int, seq:
     participant_id, terms = command.participant_id, command.terms
     account = state.account(participant_id)
     book = state.books.get(terms.product_id)
-    breach, price = _breach(state, account, book, participant_id, terms, at)
+    breach, price = entry_breach(state, account, book, participant_id, terms, at)
     placed = OrderPlaced(seq, participant_id, command.key_id, price, terms)
     order = new_order(placed, at, seq)
     if breach is None:
         assert book is not None
-        breach = _limit_or_post_breach(account, book, order, at)
+        breach = needs_breach(account, book, order, at)
     if breach is not None:
         rejected = OrderRejected(seq, participant_id, command.key_id, terms, *breach)
         order_rejected(state, rejected, at, seq)
@@ -151,7 +151,7 @@ def _place_by_the_rules(state: ExchangeState, command: PlaceOrder, at: int, seq:
     return events
 
 
-def _breach(
+def entry_breach(
     state: ExchangeState, account: Account, book: Book | None, participant_id: str, terms: OrderTerms, at: int
 ) -> tuple[Breach | None, int]:
     """The rule that an order breaks before its limit is asked, and the price that holds for it."""
@@ -173,7 +173,7 @@ def _breach(
     return terms_breach(book, price, terms.loads), price
 
 
-def _limit_or_post_breach(account: Account, book: Book, order: Order, at: int) -> Breach | None:
+def needs_breach(account: Account, book: Book, order: Order, at: int) -> Breach | None:
     """What the limit lacks of an order, or that it would trade though it must not."""
     options = order.terms.options
     if options is not None:

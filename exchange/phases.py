@@ -28,6 +28,10 @@ NEXT: dict[Phase, frozenset[Phase]] = {
 }
 
 
+#: (price, loads) of bids and of asks, the reference price, the tick.
+Collected = tuple[list[tuple[int, int]], list[tuple[int, int]], int, int]
+
+
 def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
     """Raises ProductNotFound, PhaseUnsuitable, or MarketIsClosed or MarketIsHalted for an auction that would trade."""
     product = state.products.get(command.product_id)
@@ -69,9 +73,12 @@ def _move(
 
 def indicative(book: Book) -> Equilibrium | None:
     """What an auction would trade if it ended now."""
-    return equilibrium(
-        _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
-    )
+    return equilibrium(*collected_of(book))
+
+
+def collected_of(book: Book) -> Collected:
+    """What an auction collected, as `equilibrium` takes it."""
+    return _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
 
 
 def _open(ladder: Ladder) -> list[tuple[int, int]]:

@@ -28,6 +28,7 @@ from exchange.model import (
     MoneyLimit,
     Order,
     Product,
+    QuoteRequest,
     Trader,
     capacity_id,
     commodity_of,
@@ -77,7 +78,7 @@ class ExchangeState:
         roles = trader.roles.split()
         account.buys = frozenset(what for what, who in BUYERS.items() if not who.isdisjoint(roles))
         account.sells = frozenset(what for what, who in SELLERS.items() if not who.isdisjoint(roles))
-        account.blocked = "suspended" if trader.suspended else "kill_switch" if trader.killed else ""
+        account.blocked = "suspended" if trader.suspended else "kill_switch" if trader.killed or trader.barred else ""
         account.pace.allow(trader.per_10s_max, trader.per_hour_max, trader.per_day_max)
         for able, accounts in ((account.buys, self.buyers), (account.sells, self.vendors)):
             for commodity, admitted in accounts.items():
@@ -219,6 +220,12 @@ def _market_changed(state: ExchangeState, seq: int) -> None:
     state.changes.put("exchange_state", state.market.id, state.market)
 
 
+def quote_requested(state: ExchangeState, event: e.QuoteRequested, at: int, seq: int) -> None:
+    state.account(event.participant_id).pace.count(at)
+    asked = QuoteRequest(seq, event.participant_id, event.product_id, event.side, event.loads, at, seq)
+    state.changes.put("exchange_quote_requests", str(seq), asked)
+
+
 def nothing(_state: ExchangeState, _event: Event, _at: int, _seq: int) -> None:
     """Nothing changes: the event tells whoever listens."""
 
@@ -232,7 +239,7 @@ def trader_admitted(state: ExchangeState, event: e.TraderAdmitted, at: int, seq:
     if known is None:
         pace = state.account(event.participant_id).pace
         known = Trader(
-            event.participant_id, roles, False, False, "cancel_newest", pace.per_10s_max, pace.per_hour_max,
+            event.participant_id, roles, False, False, False, "cancel_newest", pace.per_10s_max, pace.per_hour_max,
             pace.per_day_max, at, seq,
         )  # fmt: skip
     known.roles, known.admitted_at = roles, at
@@ -253,13 +260,19 @@ def trader_reinstated(state: ExchangeState, event: e.TraderReinstated, _at: int,
 
 def trader_killed(state: ExchangeState, event: e.TraderKilled, _at: int, seq: int) -> None:
     trader = _trader(state, event.participant_id)
-    trader.killed = True
+    if event.by_operator:
+        trader.barred = True
+    else:
+        trader.killed = True
     _trader_changed(state, trader, seq)
 
 
 def trader_released(state: ExchangeState, event: e.TraderReleased, _at: int, seq: int) -> None:
     trader = _trader(state, event.participant_id)
-    trader.killed = False
+    if event.by_operator:
+        trader.barred = False
+    else:
+        trader.killed = False
     _trader_changed(state, trader, seq)
 
 
@@ -659,7 +672,7 @@ EFFECTS: dict[type[Event], Effect] = {
     e.MarketClosed: market_closed,
     e.MarketHalted: market_halted,
     e.MarketResumed: market_resumed,
-    e.QuoteRequested: nothing,
+    e.QuoteRequested: quote_requested,
     e.TraderAdmitted: trader_admitted,
     e.TraderSuspended: trader_suspended,
     e.TraderReinstated: trader_reinstated,

@@ -104,6 +104,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_exchange_products_window_start"), "exchange_products", ["window_start"], unique=False)
     op.create_table(
+        "exchange_quote_requests",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
+        sa.Column("participant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("side", sa.Text(), nullable=True),
+        sa.Column("loads", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("exchange_quote_requests_of_product", "exchange_quote_requests", ["product_id", "id"], unique=False)
+    op.create_table(
         "exchange_state",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
@@ -118,6 +130,7 @@ def upgrade() -> None:
         sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("suspended", sa.Boolean(), nullable=False),
         sa.Column("killed", sa.Boolean(), nullable=False),
+        sa.Column("barred", sa.Boolean(), nullable=False),
         sa.Column("self_trade_mode", sa.Text(), nullable=False),
         sa.Column("per_10s_max", sa.BigInteger(), nullable=False),
         sa.Column("per_hour_max", sa.BigInteger(), nullable=False),
@@ -812,6 +825,8 @@ def downgrade() -> None:
     op.drop_table("exchange_trades")
     op.drop_table("exchange_traders")
     op.drop_table("exchange_state")
+    op.drop_index("exchange_quote_requests_of_product", table_name="exchange_quote_requests")
+    op.drop_table("exchange_quote_requests")
     op.drop_index(op.f("ix_exchange_products_window_start"), table_name="exchange_products")
     op.drop_table("exchange_products")
     op.drop_index("exchange_orders_of_participant", table_name="exchange_orders")
