@@ -23,6 +23,7 @@ from starlette.routing import Match
 
 import exchange.api
 import exchange.published
+import exchange.stream.api
 import participants.api
 import settlement.api
 import tracking.api
@@ -105,6 +106,15 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     inside: ASGIApp = create_fastapi(house)
     if "exchange" in house.handlers:
         inside = exchange.api.ahead_of(inside, house.service("exchange"))
+        inside = exchange.stream.api.ahead_of(
+            inside,
+            house.service("exchange"),
+            house.streams,
+            house.key_ring,
+            per_window=settings.requests_per_window,
+            anonymous_per_window=settings.anonymous_per_window,
+            version=__version__,
+        )
     return Edge(
         inside,
         house.key_ring,

@@ -1,4 +1,4 @@
-"""One write an answer.
+"""What this house wants of its server: one write an answer, streams that can be cut off, and an orderly leave.
 
 uvicorn writes the head of an answer and its body apart, which is two system calls here and two wake-ups at the other
 end. Between an order and its answer those are a fair part of all the work there is.
@@ -7,9 +7,13 @@ end. Between an order and its answer those are a fair part of all the work there
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 
 class _Gathering:
@@ -46,3 +50,56 @@ class OneWriteProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Puts the gathering transport in the place of the connection's own."""
         super().connection_made(_Gathering(transport, self.loop))  # type: ignore[arg-type]
+
+
+#: How long a reader that was cut off has to take what was sent before; then the connection is dropped.
+CUT_S_MAX = 5.0
+
+
+class CuttingProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, whose application may end a connection even where its reader takes nothing any more.
+
+    An application can only send in its turn, and where the reader is stuck its turn does not come: the extension
+    ``h2market.cut`` of the scope writes the close frame behind what waits, and soon drops the connection.
+    """
+
+    def handle_connect(self, event: Any) -> None:
+        """Offers the extension."""
+        super().handle_connect(event)
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"]["h2market.cut"] = {"close": self.cut}
+
+    async def send(self, message: Any) -> None:
+        """Sends, and knows that an answer in place of the handshake completes it."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
+
+    def cut(self, code: int, reason: str) -> None:
+        """Closes the connection with a code."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.disconnected = True  # whoever waits to send learns that there is nobody
+        self.writable.set()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CUT_S_MAX, self.transport.abort)
+
+
+class LeavingServer(uvicorn.Server):
+    """uvicorn's server, which says at once when it is told to stop: an answer without an end would hold it up."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tells the streams, then stops as usual."""
+        self._leave()
+        super().handle_exit(sig, frame)

@@ -44,6 +44,8 @@ _ZH = {
     "time_range": "时间须在 1970 年与 2200 年之间。",
     "too_long": "最多 {max_length} 项。",
     "too_short": "至少 {min_length} 项。",
+    "union_tag_invalid": "应为以下之一：{expected_tags}。",
+    "union_tag_not_found": "缺少该字段。",
 }
 
 
