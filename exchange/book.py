@@ -168,11 +168,11 @@ class Book:
         return max(low, reference - width), min(high, reference + width)
 
     def keep(self, order: Order) -> None:
-        """Puts an open order where it belongs: into its ladder, or aside."""
+        """Puts an order where it belongs: into its ladder, or aside; one that sleeps nowhere."""
+        if order.ended:
+            return
         options = order.terms.options
         if options is not None:
-            if order.ended:
-                return
             if options.stop_price_fen_per_kg and not order.elected:
                 insort(self.stops[order.terms.side], _stop_key(order))
                 self.aside += 1
@@ -192,10 +192,10 @@ class Book:
         if order.resting:
             (self.bids if order.terms.side == "buy" else self.asks).remove(order)
             return
-        options = order.terms.options
-        assert options is not None, f"order {order.id} is nowhere"
         if order.ended:
             return
+        options = order.terms.options
+        assert options is not None, f"order {order.id} is nowhere"
         self.aside -= 1
         if options.stop_price_fen_per_kg and not order.elected:
             _take_out(self.stops[order.terms.side], _stop_key(order))

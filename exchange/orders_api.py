@@ -44,6 +44,15 @@ _JSON = [(b"content-type", b"application/json")]
 class NewOrder(Body):
     """An order for whole loads. Most are limit orders and say no more than price, loads and how long they hold."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["price"], "properties": {"price": {"type": "string"}}},
+                {"required": ["order_type"], "properties": {"order_type": {"enum": ["market", "stop"]}}},
+            ]
+        }
+    )
+
     client_order_id: str = Field(
         pattern=r"^[A-Za-z0-9._:/-]{1,64}$",
         description="Your own id for the order: unique for ever, a repeat gives the first answer.",

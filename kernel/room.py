@@ -20,6 +20,8 @@ from kernel.messages import Codec, Command, Event
 from kernel.store import Row, insert_rows, upsert_rows
 from kernel.tables import SnapshotRow
 
+#: Snapshots a room keeps: the newest shortens a start, those before it stand in where it cannot be read.
+SNAPSHOTS_KEPT = 3
 #: Keys named in one statement while a view is loaded.
 KEYS_PER_STATEMENT_MAX = 500
 
@@ -132,6 +134,11 @@ class MemoryRoom(Room):
     def open(self, connection: Connection, commands: Sequence[Command]) -> MemoryMachine:
         return self.machine
 
+    def digest(self, machine: Machine) -> str:
+        """The digest of one of this room's machines."""
+        found: str = machine.digest()  # type: ignore[attr-defined]
+        return found
+
     def rebuild(self, connection: Connection) -> Tail:
         machine, after = self._from_snapshot(connection)
         for recorded in self.log.read(connection, after):
@@ -159,7 +166,9 @@ class MemoryRoom(Room):
     def save_snapshot(self, connection: Connection, tail: Tail) -> bool:
         table = table_of(SnapshotRow)
         upsert_rows(connection, table, [(self.name, tail.seq, tail.hash, self.machine.digest(), self.machine.dump())])
-        connection.execute(table.delete().where(table.c.room == self.name, table.c.seq < tail.seq))
+        kept = select(table.c.seq).where(table.c.room == self.name).order_by(table.c.seq.desc()).limit(SNAPSHOTS_KEPT)
+        oldest = min(connection.execute(kept).scalars())
+        connection.execute(table.delete().where(table.c.room == self.name, table.c.seq < oldest))
         return True
 
 

@@ -252,7 +252,7 @@ class Haulier(Agent):
     def _decide(self, rng: Random, desk: Desk, *, late: bool) -> None:
         trailers = self._free_trailers(desk.view)
         for order in desk.open_orders("sell"):
-            if late and rng.random() < 0.5:
+            if late and rng.random() < 0.3:
                 desk.cancel(order)  # capacity is worth more where somebody bids
             else:
                 _lower_or_leave(rng, desk, order, haulage_buying.opinion_of(desk, order.product_id).low_fen_per_kg)

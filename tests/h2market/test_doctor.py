@@ -48,11 +48,11 @@ def test_a_database_of_this_version_is_well(database_url: str) -> None:
 
 
 def test_what_is_missing_is_named(sqlite_url: str) -> None:
-    make(sqlite_url, "DROP TABLE exchange_trades", "ALTER TABLE exchange_money DROP COLUMN updated_at")
+    make(sqlite_url, "DROP TABLE exchange_trades", "ALTER TABLE exchange_money DROP COLUMN committed_fen")
     code, checks = examine(sqlite_url)
     assert checks["Schema"]["state"] == "bad"
     assert "add_table exchange_trades" in checks["Schema"]["detail"]
-    assert "add_column exchange_money updated_at" in checks["Schema"]["detail"]
+    assert "add_column exchange_money committed_fen" in checks["Schema"]["detail"]
     assert code == 1
 
 

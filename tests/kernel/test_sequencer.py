@@ -233,6 +233,38 @@ def test_snapshots_shorten_a_start_and_can_be_lost(database_url: str) -> None:
     asyncio.run(run())
 
 
+def test_verify_goes_on_from_every_snapshot(database_url: str) -> None:
+    async def fill() -> list[int]:
+        async with running(database_url, memory_room(), snapshot_every=10) as sequencer:
+            for _ in range(55):
+                await sequencer.submit(Add("a", 1), actor="K1")
+            with sequencer.writer.store.read_engine.connect() as connection:
+                return list(connection.execute(text("SELECT seq FROM kernel_snapshots ORDER BY seq")).scalars())
+
+    assert asyncio.run(fill()) == [30, 40, 50]
+    assert spoiled_findings(database_url, "SELECT 1") == []
+    other = b'[{"id":"a","value":39,"event_seq":40}]'
+    assert spoiled_findings(database_url, "UPDATE kernel_snapshots SET digest = 'x' WHERE seq = 40") == [
+        ("snapshot_differs", 40)
+    ]
+    digest = hashlib.sha256(other).hexdigest()
+    spoil = "UPDATE kernel_snapshots SET digest = :digest, state = :state WHERE seq = 40"
+    assert spoiled_findings(database_url, spoil, digest=digest, state=other) == [("snapshot_differs", 40)]
+    # What another version wrote is passed over, as a start does.
+    spoil = "UPDATE kernel_snapshots SET state = :state"
+    assert spoiled_findings(database_url, spoil, state=b"of another version") == []
+
+
+def spoiled_findings(url: str, spoil: str, **values: object) -> list[tuple[str, int]]:
+    """What verify finds once a statement has spoiled the database."""
+    store = Store(url)
+    with store.connect_writer() as connection, connection.begin():
+        connection.execute(text(spoil), values)
+        found = [(finding.rule, finding.seq) for finding in verify_room(memory_room(), connection)]
+    store.close()
+    return found
+
+
 def test_a_second_writer_is_refused(database_url: str) -> None:
     first, second = Store(database_url), Store(database_url)
     connection = first.connect_writer()
