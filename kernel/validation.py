@@ -16,6 +16,7 @@ OF_MODEL = "of_model"
 #: Pydantic's rules, as far as bodies and queries use them. What is not listed is told in English.
 _ZH = {
     "bool_type": "应为布尔值 true 或 false。",
+    "dict_type": "应为 JSON 对象。",
     "enum": "应为以下之一：{expected}。",
     "extra_forbidden": "此处不接受该字段。",
     "float_type": "应为数字。",

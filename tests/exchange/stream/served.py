@@ -41,6 +41,8 @@ class Served:
         self.hub: Hub = doors._hub
         self.door = doors._door
         self._socket = socket.socket()
+        # Small buffers, so that a reader that stops is noticed soon.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         self._socket.bind(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
