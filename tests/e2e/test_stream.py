@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -39,11 +40,15 @@ def floor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         server.stop()
 
 
-async def connect(floor: Floor, company: int) -> Client:
+@asynccontextmanager
+async def connect(floor: Floor, company: int) -> AsyncIterator[Client]:
     """A connection of a company: 0 buys, 1 sells."""
     secret = floor.companies[company].secret
     url = floor.server.url.replace("http", "ws") + "/v1/stream"
-    return Client(await websockets.connect(url, additional_headers={"Authorization": f"Bearer {secret}"}, proxy=None))
+    async with websockets.connect(
+        url, additional_headers={"Authorization": f"Bearer {secret}"}, proxy=None
+    ) as connected:  # fmt: skip
+        yield Client(connected)
 
 
 def order(client_order_id: str, side: str, price: str) -> dict[str, Any]:
@@ -52,32 +57,30 @@ def order(client_order_id: str, side: str, price: str) -> dict[str, Any]:
 
 def test_a_reader_resumes_over_a_restart_of_the_server(floor: Floor) -> None:
     async def before() -> tuple[int, list[str]]:
-        buyer, seller = await connect(floor, 0), await connect(floor, 1)
-        chain, book = Chain(), LevelBook()
-        chain.begin((await buyer.ask(op="subscribe", channel="trades"))["seq"])
-        await buyer.ask(op="subscribe", channel="book", product_id=PRODUCT)
-        await seller.ask(op="place", orders=[order(f"s{number}", "sell", "20.00") for number in range(5)])
-        await buyer.ask(op="place", orders=[order("b1", "buy", "20.00")])
-        found = []
-        for message in await buyer.until_quiet():
-            if message["type"] == "trades":
-                chain.take(message)
-                found += [one["trade_id"] for one in message["trades"]]
-            elif message["type"].startswith("book"):
-                book.take(message)
+        chain, book, found = Chain(), LevelBook(), []
+        async with connect(floor, 0) as buyer, connect(floor, 1) as seller:
+            chain.begin((await buyer.ask(op="subscribe", channel="trades"))["seq"])
+            await buyer.ask(op="subscribe", channel="book", product_id=PRODUCT)
+            await seller.ask(op="place", orders=[order(f"s{number}", "sell", "20.00") for number in range(5)])
+            await buyer.ask(op="place", orders=[order("b1", "buy", "20.00")])
+            for message in await buyer.until_quiet():
+                if message["type"] == "trades":
+                    chain.take(message)
+                    found += [one["trade_id"] for one in message["trades"]]
+                elif message["type"].startswith("book"):
+                    book.take(message)
         assert book.rows("asks") == [("20.00", 4, 4)]
-        await buyer.socket.close()
-        await buyer_again(floor)
+        async with connect(floor, 0) as buyer:  # trades that the first reader does not hear of
+            await buyer.ask(op="place", orders=[order("b2", "buy", "20.00"), order("b3", "buy", "20.00")])
         return chain.seq, found
 
     async def after(since: int) -> list[str]:
-        client = await connect(floor, 0)
-        told = await client.ask(op="subscribe", channel="trades", since=since)
-        assert told["resumed"]
-        trades = await client.hear("trades")
-        assert trades["prev_seq"] == since
-        await client.socket.close()
-        return [one["trade_id"] for one in trades["trades"]]
+        async with connect(floor, 0) as client:
+            told = await client.ask(op="subscribe", channel="trades", since=since)
+            assert told["resumed"]
+            trades = await client.hear("trades")
+            assert trades["prev_seq"] == since
+            return [one["trade_id"] for one in trades["trades"]]
 
     since, found = asyncio.run(before())
     floor.server.stop()
@@ -90,23 +93,16 @@ def test_a_reader_resumes_over_a_restart_of_the_server(floor: Floor) -> None:
     assert len(missed) == 2
 
 
-async def buyer_again(floor: Floor) -> None:
-    """Trades that the first reader does not hear of."""
-    client = await connect(floor, 0)
-    await client.ask(op="place", orders=[order("b2", "buy", "20.00"), order("b3", "buy", "20.00")])
-    await client.socket.close()
-
-
 def test_open_streams_do_not_keep_a_server_from_stopping(floor: Floor) -> None:
     async def run() -> None:
-        client = await connect(floor, 1)
-        await client.ask(op="set_options", cancel_on_disconnect="cancel_placed")
-        await client.ask(op="place", orders=[order("last", "sell", "30.00")])
         headers = {"Authorization": f"Bearer {floor.operator}"}
         async with (
+            connect(floor, 1) as client,
             httpx.AsyncClient(base_url=floor.server.url, trust_env=False, timeout=30) as rest,
             rest.stream("GET", "/v1/events", headers=headers) as answer,
         ):
+            await client.ask(op="set_options", cancel_on_disconnect="cancel_placed")
+            await client.ask(op="place", orders=[order("last", "sell", "30.00")])
             lines = answer.aiter_lines()
             await anext(lines)
             began = time.monotonic()
