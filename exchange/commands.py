@@ -215,7 +215,10 @@ class CancelOrder(Command, frozen=True, gc=False):
 
 
 class CancelOrders(Command, frozen=True, gc=False):
-    """Cancels all of a participant's open orders, or those of a product, a side or a key ("" for any)."""
+    """Cancels all of a participant's open orders, or those of a product, a side or a key ("" for any).
+
+    With ``order_ids`` only what is among them.
+    """
 
     participant_id: str
     product_id: str = ""
@@ -223,6 +226,7 @@ class CancelOrders(Command, frozen=True, gc=False):
     key_id: str = ""
     reason: CancelReason = "mass_cancel"
     on_disconnect_only: bool = False
+    order_ids: tuple[int, ...] = ()
 
 
 class AmendOrder(Command, frozen=True, gc=False):

@@ -463,9 +463,10 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
 def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int) -> list[Event]:
     """Cancels what fits, oldest first; what is frozen stays."""
     events: list[Event] = []
+    named = (state.orders[order_id] for order_id in command.order_ids if order_id in state.orders)
     fitting = [
         order
-        for order in state.orders.values()
+        for order in (named if command.order_ids else state.orders.values())
         if order.participant_id == command.participant_id
         and command.product_id in ("", order.terms.product_id)
         and command.side in (None, order.terms.side)

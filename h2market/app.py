@@ -23,6 +23,7 @@ from starlette.routing import Match
 
 import exchange.api
 import exchange.published
+import exchange.stream.api
 import participants.api
 import settlement.api
 import tracking.api
@@ -109,6 +110,15 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     if "exchange" in house.handlers:
         orders = OrderRoutes(house.service("exchange"))
         inside, direct = exchange.api.ahead_of(inside, orders), orders.direct
+        inside = exchange.stream.api.ahead_of(
+            inside,
+            house.service("exchange"),
+            house.streams,
+            house.key_ring,
+            per_window=settings.requests_per_window,
+            anonymous_per_window=settings.anonymous_per_window,
+            version=__version__,
+        )
     return Edge(
         inside,
         house.key_ring,

@@ -59,6 +59,7 @@ from kernel.room import Room
 from kernel.sequencer import Sequencer, Writer
 from kernel.service import Service
 from kernel.store import Store
+from kernel.streams import Streams
 from kernel.tables import CursorRow
 from kernel.telemetry import Metrics
 from participants.directory import Directory
@@ -159,6 +160,7 @@ class Platform:
             if HOME[name] in self.services
         }
         self.replica = None if "participants" in self.sequencers else Replica(self.rooms["participants"], self.writer)
+        self.streams = Streams()
         self._clients: dict[str, httpx.AsyncClient] = {}
         self.followers: list[Follower] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -214,6 +216,7 @@ class Platform:
         for one in recorded:
             self.directory.update(one)
         self.key_ring.forget()
+        self.streams.check_keys()
 
     def _handlers(self) -> dict[str, Any]:
         made: dict[str, Any] = {}
