@@ -24,11 +24,13 @@ from starlette.routing import Match
 import exchange.api
 import exchange.published
 import participants.api
+import participants.webhooks_api
 import settlement.api
 import tracking.api
 import tracking.published
 from h2market import __version__
 from h2market.platform import Platform
+from h2market.webhooks import CATALOGUE, guard_of, internal_router
 from kernel.clock import SimulatedClock, to_text
 from kernel.config import SERVICES, Settings
 from kernel.edge import Answer, Body, TimeIn, TimeOut
@@ -137,6 +139,7 @@ def create_fastapi(house: Platform) -> FastAPI:
     app.state.platform = house
     _add_rooms(app, house)
     app.include_router(_health(house))
+    app.include_router(internal_router(house.notices))
     app.include_router(_internal(house))
     if isinstance(house.clock, SimulatedClock):
         app.include_router(_clock(house))
@@ -149,7 +152,11 @@ def _add_rooms(app: FastAPI, house: Platform) -> None:
     if "exchange" in house.handlers:
         exchange.api.mount(app, house.service("exchange"))
     if "participants" in house.handlers:
-        app.include_router(participants.api.router(house.service("participants")))
+        register = house.service("participants")
+        app.include_router(participants.api.router(register))
+        if house.webhooks:
+            guard = guard_of(house.settings)
+            app.include_router(participants.webhooks_api.router(register, house.webhooks, guard, CATALOGUE))
     if "tracking" in house.handlers:
         app.include_router(tracking.api.router(house.service("tracking")))
     if "settlement" in house.handlers:
