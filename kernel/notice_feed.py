@@ -33,6 +33,11 @@ _log = logging.getLogger("h2market.notices")
 class NoticeSource(Protocol):
     """Where a room's notices are read."""
 
+    @property
+    def last(self) -> int:
+        """The log's last position as far as is known here."""
+        ...
+
     async def page(self, after: int, limit: int) -> Page:
         """The notices of the next ``limit`` events, at once."""
         ...
@@ -59,7 +64,6 @@ class LocalNotices:
 
     @property
     def last(self) -> int:
-        """The log's last position."""
         return self._sequencer.tail.seq
 
     async def page(self, after: int, limit: int) -> Page:
@@ -109,6 +113,11 @@ class RemoteNotices:
     def __init__(self, client: httpx.AsyncClient, room: str) -> None:
         self._client = client
         self._path = f"/v1/internal/{room}/notices"
+        self._last = 0
+
+    @property
+    def last(self) -> int:
+        return self._last
 
     async def page(self, after: int, limit: int) -> Page:
         response = await self._client.get(self._path, params={"after": after, "limit": limit})
@@ -120,7 +129,8 @@ class RemoteNotices:
             f"{self._path}/head", params={"after": after, "wait_s": POLL_WAIT_S}, timeout=POLL_WAIT_S + 10
         )
         response.raise_for_status()
-        return int(response.json()["seq"])
+        self._last = int(response.json()["seq"])
+        return self._last
 
     async def position(self, at: int) -> int:
         response = await self._client.get(f"{self._path}/position", params={"at": at})

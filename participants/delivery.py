@@ -166,7 +166,7 @@ class Courier:
     async def _look(self, feed: NoticeFeed) -> list[Notice]:
         """The next notices in one log, past everything that is not for this webhook.
 
-        In a log that is new to it a webhook begins where the log stood when the webhook was added."""
+        In a log that is new to it a webhook begins at the time at which it was added."""
         cursors = self._standing.cursors
         if feed.room not in cursors:
             position = await feed.position(self._webhook.added_at)
@@ -294,6 +294,13 @@ class Deliverer:
 
     # --- what routes ask
 
+    async def settle(self) -> None:
+        """Writes down now where a new webhook begins. Where it cannot, the time at which it was added has to do."""
+        try:
+            await self.books.write()
+        except H2MarketError:
+            _log.exception("where a webhook begins could not be noted")
+
     def standing(self, webhook_id: str) -> Standing:
         """How delivery to a webhook stands."""
         return self._standings.get(webhook_id) or Standing()
@@ -360,8 +367,18 @@ class Deliverer:
 
     def _learn(self, recorded: Sequence[Recorded]) -> None:
         changed = [one.event for one in recorded if isinstance(one.event, _OF_WEBHOOKS)]
+        for event in changed:
+            if isinstance(event, events.WebhookAdded):
+                self._begin(event.webhook_id)
         if changed:
             self._background(self._follow(changed), "webhooks.follow")
+
+    def _begin(self, webhook_id: str) -> None:
+        """A new webhook hears of what happens from now on. A log whose end is not known here yet is looked through
+        later (see `Courier`)."""
+        standing = self._standing_of(webhook_id)
+        standing.cursors = {feed.room: feed.source.last for feed in self.feeds if feed.source.last}
+        self.books.note(webhook_id, standing)
 
     async def _follow(self, changed: Iterable[Event]) -> None:
         """Gives every webhook that changed a new courier, in the order in which they changed."""

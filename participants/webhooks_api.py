@@ -217,6 +217,7 @@ def router(service: Service, deliverer: Deliverer, guard: Guard, catalogue: Sequ
         outcome = await service.execute(call, command, "POST /v1/webhooks")
         event = outcome.events[0]
         assert isinstance(event, events.WebhookAdded)
+        await deliverer.settle()
         return answer(find(call, event.webhook_id), shown(outcome, event.salt))
 
     @routes.get("/v1/webhooks", responses=problems(401, 403, 422, 429), operation_id="listWebhooks")
