@@ -191,7 +191,7 @@ def _health(house: Platform) -> APIRouter:
             )
             for name, one in house.sequencers.items()
         ]
-        followers = await asyncio.gather(*(_follower(follower) for follower in house.followers))
+        followers = await asyncio.gather(*(_follower(follower) for follower in house.watched))
         ok = house.ready and not house.alarm.failures and all(follower.error is None for follower in followers)
         return Health(
             ok=ok,
@@ -220,8 +220,11 @@ def _health(house: Platform) -> APIRouter:
             house.metrics.queue.labels(name).set(one.waiting)
             house.metrics.commits.labels(name).set(one.commits)
             house.metrics.rebuilds.labels(name).set(one.rebuilds)
-        for follower in await asyncio.gather(*(_follower(follower) for follower in house.followers)):
+        for follower in await asyncio.gather(*(_follower(follower) for follower in house.watched)):
             house.metrics.lag.labels(follower.name).set(follower.lag)
+        if house.webhooks:
+            house.metrics.webhooks.labels("delivering").set(house.webhooks.delivering - house.webhooks.failing)
+            house.metrics.webhooks.labels("failing").set(house.webhooks.failing)
         return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

@@ -55,7 +55,7 @@ from kernel.feed import (
 )
 from kernel.jobs import AlarmClock, Job
 from kernel.messages import Codec, Command, Event, Recorded
-from kernel.notice_feed import LocalNotices, NoticeSource, RemoteNotices
+from kernel.notice_feed import LocalNotices, NoticeFeed, NoticeSource, RemoteNotices
 from kernel.replica import Replica
 from kernel.room import Room
 from kernel.sequencer import Sequencer, Writer
@@ -210,6 +210,11 @@ class Platform:
     async def run_job(self, name: str) -> None:
         """Runs one job now. Raises KeyError for a name that is none."""
         await {job.name: run for job, run in self._jobs()}[name]()
+
+    @property
+    def watched(self) -> tuple[Follower | NoticeFeed, ...]:
+        """Whatever reads logs in this process."""
+        return (*self.followers, *(self.webhooks.feeds if self.webhooks else ()))
 
     @property
     def ready(self) -> bool:

@@ -171,6 +171,20 @@ class NoticeFeed:
         self._ring = ring
         self._stretches: OrderedDict[int, _Stretch] = OrderedDict()
 
+    @property
+    def name(self) -> str:
+        """What /health calls it, as it calls followers."""
+        return f"webhooks.{self.room}"
+
+    @property
+    def cursor(self) -> int:
+        """The position that readers are told of."""
+        return self.head
+
+    async def lag(self) -> int:
+        """Events that readers are not told of yet."""
+        return max(0, self.source.last - self.head)
+
     async def run(self) -> None:
         """Keeps an eye on the log's end until it is cancelled."""
         pause = RETRY_MIN_S

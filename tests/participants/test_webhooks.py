@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from exchange.commands import CancelOrder, HaltMarket
 from kernel.verify import verify_room
-from participants.delivery import PAUSES_S
+from participants.courier import PAUSES_S
 from tests.exchange.market import PRODUCT, Market, problem
 from tests.participants.hooked import LATER, HookedMarket
 from tests.participants.receiver import Receiver
