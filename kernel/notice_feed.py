@@ -26,6 +26,10 @@ from kernel.store import Store
 
 #: Stretches kept: two hundred events each, so some tens of thousands of events before the end of the log.
 STRETCHES_KEPT = 64
+#: A log that is written a thousand times a second is looked at less often: what reads it has time.
+LOOK_EVERY_S = 0.05
+#: Rest after each stretch that lies behind: a long replay leaves the engine its processor.
+CATCH_UP_PAUSE_S = 0.01
 
 _log = logging.getLogger("h2market.notices")
 
@@ -169,7 +173,18 @@ class NoticeFeed:
         self.head = 0
         self.error: str | None = None
         self._ring = ring
+        self._behind = asyncio.Lock()
         self._stretches: OrderedDict[int, _Stretch] = OrderedDict()
+
+    async def _read(self, through: int) -> Page:
+        """The rest of a stretch. Who is behind waits for its turn; the end of the log is read at once."""
+        end = (through // FOLLOW_EVENTS_MAX + 1) * FOLLOW_EVENTS_MAX
+        if end >= self.head:
+            return await self.source.page(through, end - through)
+        async with self._behind:
+            page = await self.source.page(through, end - through)
+            await asyncio.sleep(CATCH_UP_PAUSE_S)
+        return page
 
     @property
     def name(self) -> str:
@@ -202,6 +217,7 @@ class NoticeFeed:
             if head != self.head or self.error is not None:
                 self.head, self.error = head, None
                 self._ring()
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def next_of(self, participant_id: str, after: int, wanted: Callable[[str], bool]) -> tuple[list[Notice], int]:
         """The next wanted notices after a position, all of one event, and how far the log was looked through.
@@ -214,8 +230,7 @@ class NoticeFeed:
         try:
             async with stretch.lock:
                 if stretch.through <= after:
-                    end = (after // FOLLOW_EVENTS_MAX + 1) * FOLLOW_EVENTS_MAX
-                    stretch.add(await self.source.page(stretch.through, end - stretch.through))
+                    stretch.add(await self._read(stretch.through))
         except asyncio.CancelledError:
             raise
         except Exception as error:

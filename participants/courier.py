@@ -6,7 +6,6 @@ again after growing pauses, and nothing overtakes. After the last try it has the
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 import msgspec
@@ -24,8 +23,6 @@ from participants.webhook_books import Attempt, Books, Standing
 PAUSES_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 #: Positions a courier passes without a message before it is written down; they are looked through again after a crash.
 UNWRITTEN_EVENTS_MAX = 2_000
-#: A courier that is far behind leaves the others, and the engine, room between two stretches of the log.
-CATCH_UP_PAUSE_S = 0.005
 GONE = 410
 
 
@@ -115,8 +112,6 @@ class Courier:
             cursors[feed.room] = through
             if through - self._written.get(feed.room, 0) >= UNWRITTEN_EVENTS_MAX:
                 self._note()
-            if through < feed.head:
-                await asyncio.sleep(CATCH_UP_PAUSE_S)
 
     async def _deliver(self, room: str, one: Notice) -> bool:
         """Sends a notice until it is taken; False where the webhook is given up."""

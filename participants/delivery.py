@@ -228,8 +228,17 @@ class Deliverer:
         if webhook.state != "active":
             return
         courier = Courier(self, webhook, self._standing_of(webhook.id))
-        self._couriers[webhook.id] = task = asyncio.create_task(courier.run(), name=f"webhooks.{webhook.id}")
+        task = asyncio.create_task(self._keep(courier, webhook.id), name=f"webhooks.{webhook.id}")
+        self._couriers[webhook.id] = task
         task.add_done_callback(_complain)
+
+    async def _keep(self, courier: Courier, webhook_id: str) -> None:
+        """Lets a courier run; one that breaks says so to the webhook's owner, and in the log."""
+        try:
+            await courier.run()
+        except Exception:
+            self._standing_of(webhook_id).last_error = "internal"
+            raise
 
     async def _dismiss(self, webhook_id: str) -> None:
         task = self._couriers.pop(webhook_id, None)
