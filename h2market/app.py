@@ -25,12 +25,14 @@ import exchange.api
 import exchange.published
 import exchange.stream.api
 import participants.api
+import participants.webhooks_api
 import settlement.api
 import tracking.api
 import tracking.published
 from exchange.orders_api import OrderRoutes
 from h2market import __version__
 from h2market.platform import Platform
+from h2market.webhooks import CATALOGUE, guard_of, internal_router
 from kernel.clock import SimulatedClock, to_text
 from kernel.config import SERVICES, Settings
 from kernel.edge import Answer, Body, TimeIn, TimeOut
@@ -153,6 +155,7 @@ def create_fastapi(house: Platform) -> FastAPI:
     app.state.platform = house
     _add_rooms(app, house)
     app.include_router(_health(house))
+    app.include_router(internal_router(house.notices))
     app.include_router(_internal(house))
     if isinstance(house.clock, SimulatedClock):
         app.include_router(_clock(house))
@@ -165,7 +168,11 @@ def _add_rooms(app: FastAPI, house: Platform) -> None:
     if "exchange" in house.handlers:
         exchange.api.mount(app, house.service("exchange"))
     if "participants" in house.handlers:
-        app.include_router(participants.api.router(house.service("participants")))
+        register = house.service("participants")
+        app.include_router(participants.api.router(register))
+        if house.webhooks:
+            guard = guard_of(house.settings)
+            app.include_router(participants.webhooks_api.router(register, house.webhooks, guard, CATALOGUE))
     if "tracking" in house.handlers:
         app.include_router(tracking.api.router(house.service("tracking")))
     if "settlement" in house.handlers:
@@ -200,7 +207,7 @@ def _health(house: Platform) -> APIRouter:
             )
             for name, one in house.sequencers.items()
         ]
-        followers = await asyncio.gather(*(_follower(follower) for follower in house.followers))
+        followers = await asyncio.gather(*(_follower(follower) for follower in house.watched))
         ok = house.ready and not house.alarm.failures and all(follower.error is None for follower in followers)
         return Health(
             ok=ok,
@@ -229,8 +236,11 @@ def _health(house: Platform) -> APIRouter:
             house.metrics.queue.labels(name).set(one.waiting)
             house.metrics.commits.labels(name).set(one.commits)
             house.metrics.rebuilds.labels(name).set(one.rebuilds)
-        for follower in await asyncio.gather(*(_follower(follower) for follower in house.followers)):
+        for follower in await asyncio.gather(*(_follower(follower) for follower in house.watched)):
             house.metrics.lag.labels(follower.name).set(follower.lag)
+        if house.webhooks:
+            house.metrics.webhooks.labels("delivering").set(house.webhooks.delivering - house.webhooks.failing)
+            house.metrics.webhooks.labels("failing").set(house.webhooks.failing)
         return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

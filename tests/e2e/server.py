@@ -34,7 +34,7 @@ def free_port() -> int:
 class Server:
     """`h2market serve` on one database. Its log goes to a file in ``folder``."""
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
         self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -47,6 +47,7 @@ class Server:
             "H2MARKET_REQUESTS_PER_10S": "100000000",
             "H2MARKET_ANONYMOUS_REQUESTS_PER_10S": "100000000",
             "H2MARKET_LOG_LEVEL": "WARNING",
+            **environment,
         }
 
     def start(self) -> None:
