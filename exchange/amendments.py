@@ -10,12 +10,13 @@ from exchange import errors as x
 from exchange.account import Account
 from exchange.book import Book
 from exchange.commands import ActivateOrder, AmendOrder, HibernateOrder
+from exchange.effects import EFFECTS
 from exchange.events import OrderActivated, OrderAmended, OrderHibernated, OrderPlaced
 from exchange.matching import cancel
 from exchange.model import ASIDE_ORDERS_MAX, Order
 from exchange.orders import aftermath, enter_again, would_trade
 from exchange.rules import access_breach, limit_breach, terms_breach
-from exchange.state import EFFECTS, ExchangeState, new_order
+from exchange.state import ExchangeState, new_order
 from kernel.messages import Event
 
 

@@ -12,12 +12,13 @@ from exchange import errors as x
 from exchange.account import Account
 from exchange.book import Book
 from exchange.commands import PlaceGroup, PlaceOrder
+from exchange.effects import EFFECTS
 from exchange.events import OrderPlaced, OrderRejected
 from exchange.matching import cancel
 from exchange.model import OrderTerms
 from exchange.orders import entry_breach, needs_breach, place_order, would_trade
 from exchange.rules import Breach, limit_breach
-from exchange.state import EFFECTS, ExchangeState, new_order
+from exchange.state import ExchangeState, new_order
 from kernel.messages import Event
 
 

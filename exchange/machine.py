@@ -4,7 +4,7 @@
     evolve   event   --EFFECTS-->  state, changes
 
 A handler asks every rule before it changes anything, so a refusal cannot leave half a command behind. What an event
-does is written once, in `exchange.state`, for handlers and for `evolve` alike.
+does is written once, in `exchange.effects`, for handlers and for `evolve` alike.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 
 from exchange import amendments, baskets, groups, invariants, market, orders, phases, snapshot
 from exchange import commands as c
+from exchange.effects import EFFECTS
 from exchange.events import MarketOpened, MarketResumed, OrderCancelled, SelfTradeModeSet
-from exchange.state import EFFECTS, ExchangeState
+from exchange.state import ExchangeState
 from kernel.machine import Changes
 from kernel.messages import Command, Event
 

@@ -24,6 +24,7 @@ from exchange import errors as x
 from exchange.account import Account
 from exchange.book import Book, agreement_of
 from exchange.commands import CancelOrder, CancelOrders, PlaceOrder
+from exchange.effects import EFFECTS
 from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, PhaseChanged, Traded
 from exchange.implied import implied_before
 from exchange.matching import Left, cancel, expire_before, implied_trades, meet_own, trade
@@ -38,7 +39,6 @@ from exchange.rules import (
     terms_breach,
 )
 from exchange.state import (
-    EFFECTS,
     ExchangeState,
     end_order,
     lift,

@@ -7,13 +7,14 @@ from heapq import heappop
 from exchange.auction import Equilibrium, equilibrium
 from exchange.book import Book, Ladder
 from exchange.commands import ChangePhase, RingAlarms
+from exchange.effects import EFFECTS
 from exchange.errors import MarketIsClosed, MarketIsHalted, PhaseUnsuitable, ProductNotFound
 from exchange.events import DeadManSet, PhaseChanged, Traded, Uncrossed
 from exchange.market import cancellations
 from exchange.matching import cancel
 from exchange.model import Phase
 from exchange.orders import aftermath, settle_all
-from exchange.state import EFFECTS, ExchangeState
+from exchange.state import ExchangeState
 from kernel.messages import Event
 
 #: Where each phase may lead on request; a book closes by `CloseProduct`.

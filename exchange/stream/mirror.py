@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from exchange import events as e
 from exchange import snapshot
 from exchange.changes import Printed
+from exchange.effects import EFFECTS
 from exchange.machine import ExchangeMachine
 from exchange.model import Order
-from exchange.state import EFFECTS, ExchangeState
+from exchange.state import ExchangeState
 from kernel.messages import Recorded
 from kernel.sequencer import Sequencer
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exchange import commands as c
 from exchange import events as e
 from exchange.commands import COMMANDS
+from exchange.effects import EFFECTS
 from exchange.errors import ORDER_REFUSALS, order_refusal
 from exchange.events import EVENTS
 from exchange.machine import HANDLERS, ExchangeMachine
@@ -29,7 +30,6 @@ from exchange.model import (
     TimeInForce,
 )
 from exchange.project import PROJECTIONS
-from exchange.state import EFFECTS
 from kernel.errors import H2MarketError
 from kernel.machine import Changes
 from kernel.messages import Codec, Command, Event
