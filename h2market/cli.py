@@ -75,10 +75,10 @@ def serve(
     """Serves the platform, or one service of it. / 启动整个平台或其中一个服务。"""
     import uvicorn
 
+    from exchange.stream.api import FRAME_BYTES_MAX
     from h2market.platform import Platform
     from h2market.uvicorn_protocol import OneWriteProtocol
-    from h2market.uvicorn_streams import CuttingProtocol, LeavingServer
-    from kernel.http import BODY_BYTES_MAX
+    from h2market.uvicorn_stream import CuttingProtocol, LeavingServer
     from kernel.telemetry import set_up_logs
 
     voice = Voice(as_json=False)
@@ -112,8 +112,8 @@ def serve(
         access_log=False,
         proxy_headers=False,
         http=OneWriteProtocol,
-        ws=CuttingProtocol,
-        ws_max_size=BODY_BYTES_MAX,
+        ws=CuttingProtocol if "exchange" in services else "none",  # others have no streams
+        ws_max_size=FRAME_BYTES_MAX,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_S,
         lifespan="on",

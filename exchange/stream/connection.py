@@ -12,9 +12,11 @@ import msgspec
 
 from exchange.stream.base import Said, encode
 from exchange.stream.door import Door
+from exchange.stream.door import Place as Seat
 from exchange.stream.entry import INSTANCE, Desk
 from exchange.stream.hub import Hub
 from exchange.stream.outbox import STUCK_S_MAX, Outbox
+from exchange.stream.plain import PlainPlace, read_plain
 from exchange.stream.requests import (
     AnyRequest,
     Auth,
@@ -39,7 +41,7 @@ from exchange.stream.said_talk import (
 from exchange.stream.subscription import Key, Subscription
 from kernel.auth import Principal
 from kernel.clock import to_text
-from kernel.errors import Conflict, H2MarketError, InvalidInput, Language, NotFound, Unauthenticated
+from kernel.errors import Conflict, H2MarketError, InvalidInput, Language, NotFound, RateLimited, Unauthenticated
 from kernel.http import as_internal, problem
 from kernel.ids import request_id
 
@@ -76,10 +78,13 @@ class Ended(Exception):
 class Connection:
     """A client's conversation. ``close(code, reason)`` ends it from this side, also where the reader is stuck."""
 
-    def __init__(self, hub: Hub, door: Door, language: Language, send: SendText, close: Close) -> None:
+    def __init__(
+        self, hub: Hub, door: Door, place: Seat, language: Language, send: SendText, close: Close
+    ) -> None:  # fmt: skip
         self.ended: tuple[int, str] | None = None
         self._hub = hub
         self._door = door
+        self._place_taken = place
         self._language: Language = language
         self._send = send
         self._close = close
@@ -173,6 +178,11 @@ class Connection:
             raise Ended(CLOSE_NO_KEY, "no such key")
         if not caller.active:
             raise Ended(CLOSE_SUSPENDED, "the company is not approved or is suspended")
+        try:
+            self._place_taken.move(caller.key_id)
+        except RateLimited as error:
+            self._refuse(error, request_name)
+            raise Ended(CLOSE_TOO_MANY, "this key has as many streams as it may") from error
         self._secret, self._caller = secret, caller
         hub = self._hub
         seq = hub.service.sequencer.tail.seq
@@ -202,7 +212,7 @@ class Connection:
         assert self._caller is not None
         try:
             self._door.count(self._caller.key_id, time.monotonic())
-            request = read(frame)
+            request = read_plain(frame) or read(frame)
         except H2MarketError as error:
             self._refuse(error, _id_of(frame))
             return
@@ -215,7 +225,7 @@ class Connection:
         self._tasks.discard(task)
         self._room.release()
 
-    async def _answer(self, request: AnyRequest) -> None:
+    async def _answer(self, request: AnyRequest | PlainPlace) -> None:
         try:
             await self._do(request)
         except H2MarketError as error:
@@ -223,8 +233,8 @@ class Connection:
         except Exception as error:
             self._refuse(as_internal(error), request.id)
 
-    def _do(self, request: AnyRequest) -> Coroutine[Any, Any, None]:
-        if isinstance(request, Place):
+    def _do(self, request: AnyRequest | PlainPlace) -> Coroutine[Any, Any, None]:
+        if isinstance(request, PlainPlace | Place):
             return self._place(request)
         if isinstance(request, Subscribe):
             return self._in_lane(self._subscribe(request))
@@ -238,7 +248,7 @@ class Connection:
         async with self._lane:
             await step
 
-    async def _place(self, request: Place) -> None:
+    async def _place(self, request: Place | PlainPlace) -> None:
         assert self._caller is not None
         self._caller.require("trade")
         self._outbox.put(await self._desk.place(self._caller, request))

@@ -1,4 +1,4 @@
-"""What streams want of the server: that they can be cut off, and that they end when the server is told to stop."""
+"""What streams need of uvicorn: readers that can be cut off, and word of the stop before it waits for their end."""
 
 from __future__ import annotations
 
