@@ -25,6 +25,7 @@ from h2market.client.errors import (
     Unauthenticated,
 )
 from h2market.client.feed import Feed
+from h2market.client.follow import follow
 from h2market.client.model import (
     BatchEntry,
     Capacity,
@@ -114,4 +115,5 @@ __all__ = [
     "Trades",
     "TradesSnapshot",
     "Unauthenticated",
+    "follow",
 ]
