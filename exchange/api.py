@@ -146,10 +146,9 @@ def mount(app: FastAPI, service: ExchangeService) -> None:
     app.include_router(_own_routes(service))
 
 
-def ahead_of(app: ASGIApp, service: ExchangeService) -> ASGIApp:
+def ahead_of(app: ASGIApp, orders: OrderRoutes) -> ASGIApp:
     """An application that answers orders itself and hands on everything else: what stands in between costs an order
     more than its way through the book."""
-    orders = OrderRoutes(service)
 
     async def dispatch(scope: ASGIScope, receive: Receive, send: Send) -> None:
         if orders.takes(scope):
@@ -166,7 +165,7 @@ def _market_routes(service: ExchangeService) -> APIRouter:
     reads = reading(service)
 
     @routes.get("/v1/market", responses=problems(401, 403, 429), operation_id="getMarket")
-    def market(call: Caller, session: Session = Depends(reads)) -> MarketAnswer:
+    def market(call: Caller, session: Session = reads) -> MarketAnswer:
         """Whether the market is open. Scope: read."""
         call.require("read")
         row = session.get(MarketRow, "market")
@@ -199,7 +198,7 @@ def _market_routes(service: ExchangeService) -> APIRouter:
 
     @routes.get("/v1/products", responses=problems(401, 403, 422, 429), operation_id="listProducts")
     def products(
-        call: Caller, session: Session = Depends(reads), kind: ProductKind | None = None,
+        call: Caller, session: Session = reads, kind: ProductKind | None = None,
         hub: Annotated[str | None, Query(max_length=24)] = None, status: ProductStatus | None = None,
         cursor: Cursor = None, limit: Limit = PAGE_DEFAULT,
     ) -> Page[ProductAnswer]:  # fmt: skip
@@ -217,7 +216,7 @@ def _market_routes(service: ExchangeService) -> APIRouter:
         )
 
     @routes.get("/v1/products/{product_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getProduct")
-    def product(product_id: ProductId, call: Caller, session: Session = Depends(reads)) -> ProductAnswer:
+    def product(product_id: ProductId, call: Caller, session: Session = reads) -> ProductAnswer:
         """One product. Scope: read."""
         call.require("read")
         row = session.get(ProductRow, product_id)
@@ -246,7 +245,7 @@ def _market_routes(service: ExchangeService) -> APIRouter:
     def public_trades(
         product_id: ProductId,
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> Page[PublicTrade]:
@@ -266,7 +265,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
 
     @routes.get("/v1/orders", responses=problems(401, 403, 422, 429), operation_id="listOrders")
     def orders(
-        call: Caller, session: Session = Depends(reads),
+        call: Caller, session: Session = reads,
         status: Annotated[Literal["open", "done"] | None, Query()] = None,
         product_id: Annotated[str | None, Query(max_length=80)] = None,
         client_order_id: ClientOrderId = None,
@@ -287,7 +286,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         return fetch_page(session, query, col(OrderRow.id), cursor, limit, _order)
 
     @routes.get("/v1/orders/{order_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getOrder")
-    def order(order_id: OrderId, call: Caller, session: Session = Depends(reads)) -> OrderView:
+    def order(order_id: OrderId, call: Caller, session: Session = reads) -> OrderView:
         """One order. Scope: read."""
         principal = call.require("read")
         row = session.get(OrderRow, number_of(order_id, "O", "order"))
@@ -298,7 +297,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
     @routes.get("/v1/trades", responses=problems(401, 403, 422, 429), operation_id="listOwnTrades")
     def trades(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         product_id: Annotated[str | None, Query(max_length=80)] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -327,7 +326,7 @@ def _own_routes(service: ExchangeService) -> APIRouter:
         return NewCapacityAnswer(commodity=body.commodity, window_start=body.window_start, loads=body.loads)
 
     @routes.get("/v1/limits", responses=problems(401, 403, 422, 429), operation_id="getLimits")
-    def limits(call: Caller, session: Session = Depends(reads)) -> LimitsAnswer:
+    def limits(call: Caller, session: Session = reads) -> LimitsAnswer:
         """The caller's money on the exchange and its capacities. Scope: read."""
         principal = call.require("read")
         money = session.get(MoneyRow, principal.participant_id)

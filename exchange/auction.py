@@ -4,7 +4,8 @@ The usual uncross (Xetra, LSE, SIX): of all limit prices at which the two sides 
 
     1. the largest volume
     2. then the least surplus
-    3. then market pressure: where buyers are left at each of what remains the highest, where sellers are the lowest
+    3. then market pressure: where buyers are left at each of what remains the highest, where sellers are the lowest;
+       where buyers are left at some and sellers at others, what lies between these
     4. then what is nearest to the reference price; without one, the middle, rounded down to a tick
 
 All-or-none orders and stops take no part; icebergs do with all that is open of them.
@@ -40,8 +41,9 @@ def equilibrium(
         return best[-1]
     if all(one.surplus_loads < 0 for one in best):
         return best[0]
-    # Buyers are left at the lowest, sellers at the highest, or nobody at all: any price of the span trades as much.
-    low, high = best[0].price_fen_per_kg, best[-1].price_fen_per_kg
+    # Nobody is left, or buyers at the lower and sellers at the higher prices: between the two any trades as much.
+    low = max((one.price_fen_per_kg for one in best if one.surplus_loads > 0), default=best[0].price_fen_per_kg)
+    high = min((one.price_fen_per_kg for one in best if one.surplus_loads < 0), default=best[-1].price_fen_per_kg)
     wanted = reference or (low + high) // 2
     price = min(max(wanted - wanted % tick, low), high)
     return _at(price, demand, supply)

@@ -20,18 +20,26 @@ from collections.abc import Iterator
 import msgspec
 
 from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
+from kernel.machine import quick
 from kernel.quantity import GRAMS_PER_KG
 
+WaitingKey = tuple[int, int, int]  # by what it waits for, since when, its number
 Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, buyer, seller, price, loads
 
 
+@quick
 class Level(msgspec.Struct, gc=False, eq=False):
-    """The orders at one price, oldest first. ``loads`` is what they show; ``orders`` counts the living."""
+    """The orders at one price, oldest first. ``loads`` is what they show, ``dead`` counts slots without an order."""
 
     price: int
     loads: int
-    orders: int
     queue: deque[Order]
+    dead: int = 0
+
+    @property
+    def orders(self) -> int:
+        """How many stand here."""
+        return len(self.queue) - self.dead
 
 
 class Ladder:
@@ -54,34 +62,44 @@ class Ladder:
 
     def head(self) -> Order:
         """The order that trades next. The side is not empty."""
-        queue = self.levels[self.keys[-1] * self.sign].queue
+        level = self.levels[self.keys[-1] * self.sign]
+        queue = level.queue
         while not queue[0].resting:
             queue.popleft()
+            level.dead -= 1
         return queue[0]
+
+    def first(self, at: int) -> Order | None:
+        """The order that trades next among those that did not expire by then."""
+        if not self.keys:
+            return None
+        head = self.head()
+        return head if head.expires_at > at else next((one for one in self.orders() if one.expires_at > at), None)
 
     def place(self, order: Order) -> None:
         """Puts an order at the end of its price's queue."""
         price = order.price_fen_per_kg
         level = self.levels.get(price)
         if level is None:
-            self.levels[price] = Level(price, order.shown_loads, 1, deque((order,)))
+            self.levels[price] = Level(price, order.shown_loads, deque((order,)))
             insort(self.keys, price * self.sign)
         else:
             level.queue.append(order)
             level.loads += order.shown_loads
-            level.orders += 1
         order.resting = True
 
     def remove(self, order: Order) -> None:
         """Takes an order out from wherever it stands."""
         order.resting = False
         level = self.levels[order.price_fen_per_kg]
-        level.loads -= order.shown_loads
-        level.orders -= 1
-        if not level.orders:
+        level.loads = loads = level.loads - order.shown_loads
+        if loads == 0:
             self.close(level)
-        elif len(level.queue) > 2 * level.orders + 16:
+            return
+        level.dead = dead = level.dead + 1
+        if dead > 16 and dead > level.orders + 16:
             level.queue = deque(one for one in level.queue if one.resting)
+            level.dead = 0
 
     def close(self, level: Level) -> None:
         """Forgets a level that shows nothing any more."""
@@ -110,7 +128,11 @@ class Route:
         self.ex_works = ex_works
         self.haulage = haulage
         self.delivered = delivered
-        self.id = f"{ex_works.product.id}+{haulage.product.id}"
+        self.id = f"{ex_works.product.id}+{haulage.product.id}+{delivered.product.id}"
+
+    def parts(self) -> tuple[Book, Book, Book]:
+        """The three books."""
+        return self.ex_works, self.haulage, self.delivered
 
 
 class Book:
@@ -146,9 +168,9 @@ class Book:
         self.continuous = product.phase == "continuous"
         self.last_price = 0  # of the last trade; 0: none yet
         self.aside = 0  # orders that wait beside the ladders
-        # Elected first, and filled first, is what comes first: each key ends in the order's number.
-        self.stops: dict[Side, list[tuple[int, int]]] = {"buy": [], "sell": []}
-        self.whole: dict[Side, list[tuple[int, int]]] = {"buy": [], "sell": []}
+        # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.
+        self.stops: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}
+        self.whole: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}
         self.agreements: dict[Agreement, Order] = {}
         self.routes: list[Route] = []  # those that this product is a part of, by their id
         self.refer_to(product.reference_price_fen)
@@ -168,7 +190,7 @@ class Book:
         return max(low, reference - width), min(high, reference + width)
 
     def keep(self, order: Order) -> None:
-        """Puts an order where it belongs: into its ladder, or aside; one that sleeps nowhere."""
+        """Puts an order where it belongs: into its ladder, aside, or nowhere while it hibernates."""
         if order.ended:
             return
         options = order.terms.options
@@ -188,7 +210,7 @@ class Book:
         (self.bids if order.terms.side == "buy" else self.asks).place(order)
 
     def drop(self, order: Order) -> None:
-        """Takes an open order out from where `keep` put it."""
+        """Takes an order out from where `keep` put it."""
         if order.resting:
             (self.bids if order.terms.side == "buy" else self.asks).remove(order)
             return
@@ -215,18 +237,18 @@ def agreement_of(order: Order) -> Agreement:
     return order.terms.side, options.agreement, buyer, seller, order.price_fen_per_kg, order.open_loads
 
 
-def _stop_key(order: Order) -> tuple[int, int]:
+def _stop_key(order: Order) -> WaitingKey:
     options = order.terms.options
     assert options is not None
     # A rising price reaches the lowest stop of the buyers first, a falling one the highest of the sellers.
-    return options.stop_price_fen_per_kg * (1 if order.terms.side == "buy" else -1), order.id
+    return options.stop_price_fen_per_kg * (1 if order.terms.side == "buy" else -1), order.rank or order.id, order.id
 
 
-def _whole_key(order: Order) -> tuple[int, int]:
-    return order.price_fen_per_kg * (-1 if order.terms.side == "buy" else 1), order.id
+def _whole_key(order: Order) -> WaitingKey:
+    return order.price_fen_per_kg * (-1 if order.terms.side == "buy" else 1), order.rank or order.id, order.id
 
 
-def _take_out(keys: list[tuple[int, int]], key: tuple[int, int]) -> None:
+def _take_out(keys: list[WaitingKey], key: WaitingKey) -> None:
     at = bisect_left(keys, key)
     assert keys[at] == key, f"no order waits at {key}"
     del keys[at]

@@ -43,18 +43,20 @@ def implies_offers(book: Book) -> bool:
     return book.product.kind == "delivered"
 
 
-def best_implied(book: Book, participant_id: str = "") -> Implied | None:
+def best_implied(book: Book, participant_id: str, at: int) -> Implied | None:
     """The best implied offer of a delivered product, or bid of another; of equal ones that of the smaller route id.
 
-    With a participant, no match that it would make with an order of its own.
+    None that the participant would make with an order of its own, or that needs one that expired by then.
     """
     best: Implied | None = None
     better = -1 if implies_offers(book) else 1
     for route in book.routes:
         legs = legs_of(route, book)
-        if legs is None or not legs[0].keys or not legs[1].keys:
+        if legs is None:
             continue
-        first, second = legs[0].head(), legs[1].head()
+        first, second = legs[0].first(at), legs[1].first(at)
+        if first is None or second is None:
+            continue
         price = first.price_fen_per_kg + legs[2] * second.price_fen_per_kg
         own = participant_id in (first.participant_id, second.participant_id)
         own = own or first.participant_id == second.participant_id
@@ -64,6 +66,20 @@ def best_implied(book: Book, participant_id: str = "") -> Implied | None:
             continue
         best = Implied(price, min(first.shown_loads, second.shown_loads), route, first, second)
     return best
+
+
+def implied_before(book: Book, order: Order, best_key: int | None, at: int) -> Implied | None:
+    """The best implied match that the order's limit allows and no direct one equals."""
+    buys = order.terms.side == "buy"
+    if buys != implies_offers(book):
+        return None
+    implied = best_implied(book, order.participant_id, at)
+    if implied is None:
+        return None
+    sign = -1 if buys else 1
+    key = implied.price_fen_per_kg * sign
+    allowed = key >= order.price_fen_per_kg * sign
+    return implied if allowed and (best_key is None or key > best_key) else None
 
 
 def _calm(route: Route, book: Book, first: Order, second: Order, price: int) -> bool:

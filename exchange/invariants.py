@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from exchange.book import Book, Ladder, agreement_of
-from exchange.matching import implied_before
-from exchange.model import Order
+from exchange.implied import implied_before
+from exchange.model import NEVER, Order
 from exchange.state import ExchangeState
 
 
@@ -42,14 +42,18 @@ def _check_order(order: Order) -> None:
 
 
 def _check_book(state: ExchangeState, book: Book) -> int:
-    bid, ask = book.bids.best_price(), book.asks.best_price()
-    crossed = bid is not None and ask is not None and bid >= ask
-    assert not (crossed and book.continuous), f"{book.product.id} is crossed at {bid} and {ask}"
+    best_bid, best_ask = book.bids.best_price(), book.asks.best_price()
+    crossed = best_bid is not None and best_ask is not None and best_bid >= best_ask
+    assert not (crossed and book.continuous), f"{book.product.id} is crossed at {best_bid} and {best_ask}"
     assert book.continuous == (book.product.phase == "continuous")
     trading = state.market.is_open and not state.market.halted and book.continuous
     if trading and book.routes and book.bids.keys and book.product.kind == "delivered":
-        assert implied_before(book, book.bids.head(), None) is None, f"a route of {book.product.id} is crossed"
-    waiting = [order_id for keys in (*book.stops.values(), *book.whole.values()) for _, order_id in keys]
+        # What expires may have expired by now.
+        bid = book.bids.head()
+        match = implied_before(book, bid, None, 0)
+        crossed = match is not None and {bid.expires_at, match.first.expires_at, match.second.expires_at} == {NEVER}
+        assert not crossed, f"a route of {book.product.id} is crossed"
+    waiting = [order_id for keys in (*book.stops.values(), *book.whole.values()) for _, _, order_id in keys]
     waiting += [order.id for order in book.agreements.values()]
     assert len(waiting) == len(set(waiting)) == book.aside
     assert all(not state.orders[order_id].resting for order_id in waiting)

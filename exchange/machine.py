@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from exchange import amendments, baskets, invariants, market, orders, phases, snapshot
 from exchange import commands as c
-from exchange import invariants, market, orders, phases, snapshot
-from exchange.events import MarketOpened, MarketResumed, OrderCancelled
+from exchange.events import MarketOpened, MarketResumed, OrderCancelled, SelfTradeModeSet
 from exchange.state import EFFECTS, ExchangeState
 from kernel.machine import Changes
 from kernel.messages import Command, Event
@@ -23,7 +23,7 @@ Handler = Callable[[ExchangeState, Any, int, int], list[Event]]
 
 
 #: After these, orders that wait may find what they wait for.
-WAKING = (OrderCancelled, MarketOpened, MarketResumed)
+WAKING = (OrderCancelled, MarketOpened, MarketResumed, SelfTradeModeSet)
 
 
 def _decided(decide: Callable[..., list[Event]], timed: bool = False) -> Handler:
@@ -63,12 +63,12 @@ HANDLERS: dict[type[Command], Handler] = {
     c.ReduceMoney: _decided(market.reduce_money),
     c.ReleaseCommitment: _decided(market.release_commitment),
     c.PlaceOrder: orders.place_order,
-    c.PlaceBasket: orders.place_basket,
+    c.PlaceBasket: baskets.place_basket,
     c.CancelOrder: orders.cancel_order,
     c.CancelOrders: orders.cancel_orders,
-    c.AmendOrder: orders.amend_order,
-    c.HibernateOrder: orders.hibernate_order,
-    c.ActivateOrder: orders.activate_order,
+    c.AmendOrder: amendments.amend_order,
+    c.HibernateOrder: amendments.hibernate_order,
+    c.ActivateOrder: amendments.activate_order,
 }
 
 

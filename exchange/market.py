@@ -11,6 +11,8 @@ from exchange.errors import (
     CommitmentExceeded,
     LoadsOutOfRange,
     MarketDayConflict,
+    MarketIsClosed,
+    MarketIsHalted,
     ProductIsClosed,
     ProductNotFound,
     ProductTermsFixed,
@@ -49,11 +51,13 @@ from exchange.model import (
     MASS_G_MAX,
     PRICE_FEN_PER_KG_MAX,
     CancelReason,
+    Commodity,
     Order,
     Product,
+    Side,
     Trader,
 )
-from exchange.state import ExchangeState
+from exchange.state import Account, ExchangeState
 from kernel.messages import Event
 from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money
 
@@ -163,11 +167,24 @@ def request_quote(state: ExchangeState, command: c.RequestQuote) -> list[Event]:
     elif book is None:
         known = command.product_id in state.products
         breach = ProductIsClosed.code if known else ProductUnknown.code, "product_id", 0
+    elif not state.market.is_open:
+        breach = MarketIsClosed.code, "", 0
+    elif state.market.halted:
+        breach = MarketIsHalted.code, "", 0
+    elif not any(book.commodity in traded for traded in _sides(account, command.side)):
+        breach = RoleUnsuitable.code, "side", 0
     elif not 1 <= command.loads <= book.product.loads_max:
         breach = LoadsOutOfRange.code, "loads", 0
     if breach is not None:
         raise order_refusal(*breach)
     return [QuoteRequested(command.participant_id, command.product_id, command.side, command.loads)]
+
+
+def _sides(account: Account, side: Side | None) -> Iterable[frozenset[Commodity]]:
+    """What the account trades on a side, or on both."""
+    if side is None:
+        return account.buys, account.sells
+    return (account.buys if side == "buy" else account.sells,)
 
 
 def admit_trader(state: ExchangeState, command: c.AdmitTrader) -> list[Event]:

@@ -11,13 +11,12 @@ participant is that participant's choice:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
-from exchange.book import Book, Ladder, Route
+from exchange.book import Book
 from exchange.events import OrderCancelled, OrderReduced, Traded
-from exchange.implied import Implied, best_implied, implies_offers, legs_of
-from exchange.model import CancelReason, Order, SelfTradeMode
+from exchange.implied import Implied, implied_before
+from exchange.model import CancelReason, Order
 from exchange.state import (
     Account,
     ExchangeState,
@@ -52,9 +51,10 @@ def trade(
     left: Left = ""
     while order.open_loads:
         if implied and book.routes:
-            match = implied_before(book, order, keys[-1] if keys else None)
+            match = implied_before(book, order, keys[-1] if keys else None, at)
             if match is not None:
                 loads = min(order.open_loads, match.loads)
+                expire_before(state, match, at, seq, events)
                 trade_id, price = _trade_implied(state, book, order, match, loads, at, seq, events)
                 filled += loads
                 paid += loads * price
@@ -65,10 +65,11 @@ def trade(
         if not book.calm_low <= price <= book.calm_high:
             left = "volatility"
             break
-        queue = levels[price].queue
-        resting = queue[0]
+        level = levels[price]
+        resting = level.queue[0]
         if not resting.resting:
-            queue.popleft()
+            level.queue.popleft()
+            level.dead -= 1
             continue
         if resting.expires_at <= at:
             cancel(state, resting, "expired", at, seq, events)
@@ -98,6 +99,7 @@ def trade(
         filled += loads
         paid += loads * price
     if filled:
+        trade_id = max(trade_id, order.event_seq)  # it may have been reduced since
         show(order)
         order.price_sum_fen_per_kg += paid
         order.updated_at, order.event_seq = at, trade_id
@@ -148,25 +150,17 @@ def meet_own(
 # --- implied matches
 
 
-def implied_before(book: Book, order: Order, best_key: int | None) -> Implied | None:
-    """The best implied match that the order's limit allows and no direct one equals."""
-    buys = order.terms.side == "buy"
-    if buys != implies_offers(book):
-        return None
-    implied = best_implied(book, order.participant_id)
-    if implied is None:
-        return None
-    sign = -1 if buys else 1
-    key = implied.price_fen_per_kg * sign
-    allowed = key >= order.price_fen_per_kg * sign
-    return implied if allowed and (best_key is None or key > best_key) else None
+def expire_before(state: ExchangeState, implied: Implied, at: int, seq: int, events: list[Event]) -> None:
+    """Ends the expired orders that stand before the two of an implied match."""
+    for order in (implied.first, implied.second):
+        book = state.books[order.terms.product_id]
+        ladder = book.bids if order.terms.side == "buy" else book.asks
+        while (head := ladder.head()) is not order:
+            cancel(state, head, "expired", at, seq, events)
 
 
-def _trade_implied(
-    state: ExchangeState, book: Book, order: Order, implied: Implied, loads: int, at: int, seq: int,
-    events: list[Event],
-) -> tuple[int, int]:  # fmt: skip
-    """Makes the two trades of an implied match; gives the number and the price of the order's own leg."""
+def implied_trades(book: Book, order: Order, implied: Implied, loads: int, trade_id: int) -> tuple[Traded, Traded]:
+    """The two trades of an implied match, haulage first; the first gets the number."""
     route = implied.route
     delivered, ex_works, haulage = order, implied.first, implied.second
     if book is not route.delivered:
@@ -177,94 +171,36 @@ def _trade_implied(
         hydrogen_price = implied.price_fen_per_kg
     elif haulage is order:
         haulage_price = implied.price_fen_per_kg
-    for leg, part, sell, price in (
-        ("haulage", route.haulage, haulage, haulage_price),
-        ("hydrogen", route.ex_works, ex_works, hydrogen_price),
-    ):
-        traded = Traded(
-            seq + len(events), part.product.id, price, loads, delivered.participant_id, sell.participant_id,
-            delivered.id, sell.id, order.id, "haulage" if leg == "haulage" else "hydrogen",
-        )  # fmt: skip
+    return (
+        Traded(
+            trade_id, route.haulage.product.id, haulage_price, loads, delivered.participant_id,
+            haulage.participant_id, delivered.id, haulage.id, order.id, "haulage",
+        ),
+        Traded(
+            trade_id + 1, route.ex_works.product.id, hydrogen_price, loads, delivered.participant_id,
+            ex_works.participant_id, delivered.id, ex_works.id, order.id, "hydrogen",
+        ),
+    )  # fmt: skip
+
+
+def _trade_implied(
+    state: ExchangeState, book: Book, order: Order, implied: Implied, loads: int, at: int, seq: int,
+    events: list[Event],
+) -> tuple[int, int]:  # fmt: skip
+    """Makes the two trades of an implied match; gives the number and the price of the order's own leg."""
+    route = implied.route
+    haulage, hydrogen = implied_trades(book, order, implied, loads, seq + len(events))
+    delivered = order if book is route.delivered else implied.first
+    for traded, part in ((haulage, route.haulage), (hydrogen, route.ex_works)):
         events.append(traded)
         state.changes.trades[traded.trade_id] = (traded, at)
-        part.last_price = price
-        if sell is not order:
+        part.last_price = traded.price_fen_per_kg
+        if part is not book:
+            sell = implied.second if traded is haulage or book is route.haulage else implied.first
             fill_head(state, part, part.asks, sell, traded, at)
-        if leg == "haulage":
-            commit_haulage(state, route.delivered, delivered, traded)
-        elif delivered is not order:
-            fill_head(state, route.delivered, route.delivered.bids, delivered, traded, at)
+    commit_haulage(state, route.delivered, delivered, haulage)
+    if delivered is not order:
+        fill_head(state, route.delivered, route.delivered.bids, delivered, hydrogen, at)
     order.open_loads -= loads
-    if haulage is order:
-        return traded.trade_id - 1, haulage_price
-    return traded.trade_id, hydrogen_price
-
-
-# --- what an order could trade at once
-
-
-def fillable(book: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int, implied: bool = True) -> bool:
-    """Whether an incoming order would trade ``wanted`` loads at once; changes nothing.
-
-    Exact, but for icebergs whose clips change price: of those only the clip that is shown counts.
-    """
-    found = sum(loads for _, loads in tradable(book, order, mode, at))
-    if implied and found < wanted:
-        for route in book.routes:
-            if (order.terms.side == "buy") == implies_offers(book):
-                found += _tradable_implied(route, book, order)
-    return found >= wanted
-
-
-def tradable(book: Book, order: Order, mode: SelfTradeMode, at: int) -> Iterator[tuple[int, int]]:
-    """(price, loads) of each level that an incoming order would trade with."""
-    ladder = book.asks if order.terms.side == "buy" else book.bids
-    limit = order.price_fen_per_kg * ladder.sign
-    for level in ladder.best_first():
-        if level.price * ladder.sign < limit or not book.calm_low <= level.price <= book.calm_high:
-            return
-        queue = [one for one in level.queue if one.resting and one.expires_at > at]
-        own = [one for one in queue if one.participant_id == order.participant_id]
-        if not own or mode == "cancel_oldest":
-            yield level.price, sum(_loads(one) for one in queue if one.participant_id != order.participant_id)
-            continue
-        # Before the own order is met, each of the others gives the clip that it shows.
-        yield level.price, sum(one.shown_loads for one in queue[: queue.index(own[0])])
-        return
-
-
-def _loads(order: Order) -> int:
-    """What an order gives at the price at which it stands."""
-    options = order.terms.options
-    return order.shown_loads if options is not None and options.clip_price_change_fen else order.open_loads
-
-
-def _tradable_implied(route: Route, book: Book, order: Order) -> int:
-    """The loads that a route implies within the limit of an order: heads of both ladders, pair by pair."""
-    legs = legs_of(route, book)
-    if legs is None:
-        return 0
-    sign = -1 if implies_offers(book) else 1
-    first_side, second_side = _walk(legs[0]), _walk(legs[1])
-    found, first, second = 0, next(first_side, None), next(second_side, None)
-    while first is not None and second is not None:
-        one, other = first[0], second[0]
-        price = one.price_fen_per_kg + legs[2] * other.price_fen_per_kg
-        owners = {order.participant_id, one.participant_id, other.participant_id}
-        if len(owners) < 3 or price <= 0 or price * sign < order.price_fen_per_kg * sign:
-            break
-        loads = min(first[1], second[1])
-        found += loads
-        first = (one, first[1] - loads) if first[1] > loads else next(first_side, None)
-        second = (other, second[1] - loads) if second[1] > loads else next(second_side, None)
-    return found
-
-
-def _walk(ladder: Ladder) -> Iterator[tuple[Order, int]]:
-    """The orders of a side in priority with what each surely gives there."""
-    for order in ladder.orders():
-        if order.shown_loads == order.open_loads:
-            yield order, order.open_loads
-        else:  # what is behind the clip comes after others: more than this is not sure
-            yield order, order.shown_loads
-            return
+    own = haulage if book is route.haulage else hydrogen
+    return own.trade_id, own.price_fen_per_kg

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kernel.machine import Entity
+from kernel.machine import Entity, quick
 from kernel.messages import Message
 
 Side = Literal["buy", "sell"]
@@ -155,6 +155,7 @@ class Product(Entity, gc=False):
         return "closed" if self.phase in ("closed", "expired") else "open"
 
 
+@quick
 class Order(Entity, gc=False, eq=False):
     """An order from its placing to its end.
 
@@ -181,6 +182,7 @@ class Order(Entity, gc=False, eq=False):
     reason: str = ""  # why it was rejected or cancelled
     field: str = ""  # what a rejection points at
     shortfall: int = 0  # fen or loads that a limit lacked
+    rank: int = 0  # the event that sent it behind the others, which matters beside the ladders; 0: none did
 
     @property
     def executed_loads(self) -> int:
@@ -212,6 +214,7 @@ class Trader(Entity, gc=False):
     event_seq: int
 
 
+@quick
 class MoneyLimit(Entity, gc=False):
     """A buyer's money on the exchange: what is neither reserved nor committed may be ordered for."""
 
@@ -226,6 +229,7 @@ class MoneyLimit(Entity, gc=False):
         return self.granted_fen - self.reserved_fen - self.committed_fen
 
 
+@quick
 class CapacityLimit(Entity, gc=False):
     """The loads a seller, or the vehicles a haulier, declared for one window."""
 

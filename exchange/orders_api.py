@@ -13,7 +13,8 @@ made, so it is the same whenever it is given.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal, Self
 
 import msgspec
@@ -29,7 +30,20 @@ from exchange.service import ExchangeService
 from kernel.clock import to_text
 from kernel.edge import Body, PriceIn, TimeIn
 from kernel.errors import H2MarketError, InvalidInput, KeyReused, MethodNotAllowed, UnsupportedMedia
-from kernel.http import ASGIScope, Call, Receive, Send, call_of, problem, problem_response
+from kernel.http import (
+    ASGIScope,
+    Call,
+    DirectRoute,
+    Receive,
+    Respond,
+    Send,
+    call_of,
+    json_headers,
+    problem,
+    problem_response,
+    reply_of,
+    responding,
+)
 from kernel.ids import number_of
 from kernel.quantity import format_decimal, format_price
 from kernel.sequencer import Envelope, Key, Outcome, Result
@@ -38,7 +52,6 @@ from kernel.validation import OF_MODEL, from_validation
 BATCH_ORDERS_MAX = 100
 _BATCH = "/v1/orders/batch"
 _ONE = "/v1/orders/"
-_JSON = [(b"content-type", b"application/json")]
 
 
 class NewOrder(Body):
@@ -260,9 +273,11 @@ class OrderRoutes(BaseRoute):
 
     def __init__(self, service: ExchangeService) -> None:
         self._service = service
-        self._fixed: dict[tuple[str, str], Callable[[Call], Awaitable[tuple[int, bytes]]]] = {
-            ("POST", self.path): self._place, ("POST", _BATCH): self._place_batch,
-        }  # fmt: skip
+        scope = {"method": "POST", "route": self}
+        self.direct = (
+            DirectRoute("POST", self.path, scope, self._place),
+            DirectRoute("POST", _BATCH, scope, self._place_batch),
+        )
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         """Takes what changes orders and leaves the reads."""
@@ -282,29 +297,28 @@ class OrderRoutes(BaseRoute):
         call = call_of(scope)
         try:
             status, body = await self._answer(scope, call)
-            headers = [*_JSON, (b"content-length", b"%d" % len(body))]
+            headers = json_headers(body)
         except H2MarketError as error:
             status, headers, body = problem_response(error, call, scope["path"])
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: ASGIScope, call: Call) -> tuple[int, bytes]:
-        fixed = self._fixed.get((scope["method"], scope["path"]))
-        if fixed is not None:
-            call.require("trade")
-            _check_media(scope)
-            return await fixed(call)
+        for direct in self.direct:
+            if (scope["method"], scope["path"]) == (direct.method, direct.path):
+                return await reply_of(direct, call)
         if scope["path"] == _BATCH:
             raise MethodNotAllowed(field="method", method=scope["method"], allow="POST")
         call.require("trade")
         order_id = number_of(scope["path"].removeprefix(_ONE), "O", "order")
         if scope["method"] == "DELETE":
             return await self._cancel(call, order_id)
-        _check_media(scope)
+        _check_media(call)
         return await self._amend(call, order_id)
 
-    async def _place(self, call: Call) -> tuple[int, bytes]:
-        assert call.principal is not None
+    def _place(self, call: Call, respond: Respond) -> None:
+        principal = call.require("trade")
+        _check_media(call)
         order = _parse(_order, call.body)
         if call.idempotency_key is not None and call.idempotency_key != order.client_order_id:
             raise InvalidInput(
@@ -312,26 +326,19 @@ class OrderRoutes(BaseRoute):
                 "On this route the client_order_id is the idempotency key: leave the header out or send the same.",
                 "在此路径上 client_order_id 即为幂等键：请省略该请求头或使二者一致。",
             )  # fmt: skip
-        command = place_command(call.principal.participant_id, call.principal.key_id, order)
-        try:
-            outcome = await self._service.sequencer.submit(command, actor=call.principal.key_id, key=order_key(command))
-        except KeyReused as error:
-            raise KeyReused(field="client_order_id", key=order.client_order_id) from error
-        return 201, _encode(order_answer(outcome))
+        command = place_command(principal.participant_id, principal.key_id, order)
+        envelope = Envelope(command, principal.key_id, order_key(command))
+        self._service.sequencer.enqueue((envelope,), responding(respond, _placed))
 
-    async def _place_batch(self, call: Call) -> tuple[int, bytes]:
-        assert call.principal is not None
+    def _place_batch(self, call: Call, respond: Respond) -> None:
+        principal = call.require("trade")
+        _check_media(call)
         commands = [
-            place_command(call.principal.participant_id, call.principal.key_id, order)
+            place_command(principal.participant_id, principal.key_id, order)
             for order in _parse(_batch, call.body).orders
         ]
-        envelopes = [Envelope(command, call.principal.key_id, order_key(command)) for command in commands]
-        results = await self._service.sequencer.submit_many(envelopes)
-        entries = [
-            _entry(call, command, result, index)
-            for index, (command, result) in enumerate(zip(commands, results, strict=True))
-        ]
-        return 200, _encode({"results": entries})
+        envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in commands]
+        self._service.sequencer.enqueue(envelopes, responding(respond, partial(_placed_batch, call, commands)))
 
     async def _amend(self, call: Call, order_id: int) -> tuple[int, bytes]:
         assert call.principal is not None
@@ -352,6 +359,31 @@ class OrderRoutes(BaseRoute):
         command = CancelOrder(call.principal.participant_id, order_id)
         outcome = await self._service.execute(call, command, f"DELETE /v1/orders/O{order_id}")
         return 200, _encode(change_answer(outcome, order_id))
+
+
+def _placed(outcome: list[Result] | H2MarketError) -> tuple[int, bytes]:
+    """The reply to one order."""
+    if isinstance(outcome, H2MarketError):
+        raise outcome
+    (result,) = outcome
+    if isinstance(result, KeyReused):
+        raise KeyReused(field="client_order_id", key=result.params["key"])
+    if isinstance(result, H2MarketError):
+        raise result
+    return 201, _encode(order_answer(result))
+
+
+def _placed_batch(
+    call: Call, commands: Sequence[PlaceOrder], outcome: list[Result] | H2MarketError
+) -> tuple[int, bytes]:
+    """The reply to a batch of orders: each has its own."""
+    if isinstance(outcome, H2MarketError):
+        raise outcome
+    entries = [
+        _entry(call, command, result, index)
+        for index, (command, result) in enumerate(zip(commands, outcome, strict=True))
+    ]
+    return 200, _encode({"results": entries})
 
 
 def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[str, Any]:
@@ -383,9 +415,7 @@ def _parse(adapter: TypeAdapter[Any], body: bytes) -> Any:
         raise from_validation(error.errors(include_url=False)) from error
 
 
-def _check_media(scope: ASGIScope) -> None:
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            if value.split(b";")[0].strip().lower() != b"application/json":
-                raise UnsupportedMedia(field="Content-Type", accepted="application/json")
-            return
+def _check_media(call: Call) -> None:
+    media = call.content_type
+    if media is not None and media.split(b";")[0].strip().lower() != b"application/json":
+        raise UnsupportedMedia(field="Content-Type", accepted="application/json")

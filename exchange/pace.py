@@ -8,12 +8,14 @@ from __future__ import annotations
 import msgspec
 
 from exchange.model import RATES_DEFAULT
+from kernel.machine import quick
 
 TEN_S_US, HOUR_US, DAY_US = 10_000_000, 3_600_000_000, 86_400_000_000
 #: Days end at midnight in Asia/Shanghai, eight hours before UTC's.
 ZONE_US = 8 * HOUR_US
 
 
+@quick
 class Pace(msgspec.Struct, gc=False):
     """Counts of one participant. ``used`` of ``allowed`` in the ten seconds that end at ``ends_at``."""
 

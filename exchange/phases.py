@@ -7,7 +7,7 @@ from heapq import heappop
 from exchange.auction import Equilibrium, equilibrium
 from exchange.book import Book, Ladder
 from exchange.commands import ChangePhase, RingAlarms
-from exchange.errors import PhaseUnsuitable, ProductNotFound
+from exchange.errors import MarketIsClosed, MarketIsHalted, PhaseUnsuitable, ProductNotFound
 from exchange.events import DeadManSet, PhaseChanged, Traded, Uncrossed
 from exchange.market import cancellations
 from exchange.matching import cancel
@@ -29,7 +29,7 @@ NEXT: dict[Phase, frozenset[Phase]] = {
 
 
 def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
-    """Raises ProductNotFound or PhaseUnsuitable."""
+    """Raises ProductNotFound, PhaseUnsuitable, or MarketIsClosed or MarketIsHalted for an auction that would trade."""
     product = state.products.get(command.product_id)
     if product is None:
         raise ProductNotFound(field="product_id", product_id=command.product_id)
@@ -37,9 +37,20 @@ def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) 
         return []
     if product.phase != command.phase and command.phase not in NEXT[product.phase]:
         raise PhaseUnsuitable(field="phase", phase=product.phase, requested=command.phase)
+    book = state.books.get(product.id)
+    if book is not None and command.phase == "continuous" and indicative(book) is not None:
+        _check_trading(state)
     events: list[Event] = []
     _move(state, command.product_id, command.phase, command.reason, command.until, at, seq, events)
     return events
+
+
+def _check_trading(state: ExchangeState) -> None:
+    """Raises MarketIsClosed or MarketIsHalted: an auction that would trade ends while the market trades."""
+    if not state.market.is_open:
+        raise MarketIsClosed(field="phase")
+    if state.market.halted:
+        raise MarketIsHalted(field="phase")
 
 
 def _move(
@@ -47,7 +58,7 @@ def _move(
     events: list[Event],
 ) -> None:  # fmt: skip
     book = state.books.get(product_id)
-    if book is not None and phase in ("continuous", "halted"):
+    if book is not None and phase == "continuous":
         _uncross(state, book, at, seq, events)
     changed = PhaseChanged(product_id, phase, reason, until)
     EFFECTS[PhaseChanged](state, changed, at, seq + len(events))
@@ -92,7 +103,7 @@ def _uncross(state: ExchangeState, book: Book, at: int, seq: int, events: list[E
 
 
 def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -> list[Event]:
-    """Expires orders, fires dead-man switches, ends phases whose time is over."""
+    """Expires orders, fires dead-man switches, ends phases whose time is over: these once the market trades."""
     events: list[Event] = []
     while state.expiring and state.expiring[0][0] <= at:
         order = state.orders.get(state.expiring[0][1])
@@ -105,9 +116,10 @@ def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -
             for event in [*cancellations(own, "dead_man"), DeadManSet(switch.id, switch.timeout_s, 0)]:
                 EFFECTS[type(event)](state, event, at, seq + len(events))
                 events.append(event)
-    for product in list(state.products.values()):
-        if product.phase_until and product.phase_until <= at:
-            _move(state, product.id, "continuous", "alarm", 0, at, seq, events)
+    trading = state.market.is_open and not state.market.halted
+    for product_id, product in sorted(state.products.items()):
+        if trading and product.phase_until and product.phase_until <= at:
+            _move(state, product_id, "continuous", "alarm", 0, at, seq, events)
     if events:
         settle_all(state, at, seq, events)
     return events

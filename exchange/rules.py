@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from exchange import errors as x
 from exchange.book import Book
+from exchange.implied import best_implied, implies_offers
 from exchange.model import ASIDE_ORDERS_MAX, BASIS_POINTS, NEVER, Order, OrderOptions, OrderTerms, Phase
 from exchange.state import Account, ExchangeState
 
@@ -37,6 +38,7 @@ def is_sound(
         or not book.low <= price <= book.high
         or price % product.price_tick_fen
         or not 1 <= loads <= product.loads_max
+        or terms.time_in_force == "gtd"
         or (pace.used >= pace.allowed if at < pace.ends_at else pace.room(at) < 1)
     ):
         return False
@@ -177,8 +179,10 @@ def _agreement_breach(
     return (x.AgreementTaken.code, "agreement", 0) if key in book.agreements else None
 
 
-def protected_price(book: Book, terms: OrderTerms) -> int:
+def protected_price(book: Book, participant_id: str, terms: OrderTerms, at: int) -> int:
     """The limit of an order that names none: so far through the best price, or through its stop, as the product says.
+
+    An implied price can be the best.
 
     0 where nobody stands on the other side.
     """
@@ -187,7 +191,10 @@ def protected_price(book: Book, terms: OrderTerms) -> int:
     buys = terms.side == "buy"
     start = options.stop_price_fen_per_kg
     if options.order_type == "market":
-        start = (book.asks if buys else book.bids).best_price() or 0
+        first = (book.asks if buys else book.bids).first(at)
+        implied = best_implied(book, participant_id, at) if buys == implies_offers(book) else None
+        prices = [one.price_fen_per_kg for one in (first, implied) if one is not None]
+        start = (min(prices) if buys else max(prices)) if prices else 0
     if not start:
         return 0
     tick = book.product.price_tick_fen

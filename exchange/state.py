@@ -98,16 +98,14 @@ class ExchangeState:
         book = Book(product, self.window(commodity_of(product.kind), product.window_start))
         self.books[product.id] = book
         for route in self._routes_with(book):
-            for part in (route.ex_works, route.haulage, route.delivered):
+            for part in route.parts():
                 part.routes = sorted([*part.routes, route], key=lambda one: one.id)
 
     def close_book(self, product_id: str) -> Book:
         """Takes a book away, and its routes with it."""
         closed = self.books.pop(product_id)
         for book in self.books.values():
-            book.routes = [
-                route for route in book.routes if closed not in (route.ex_works, route.haulage, route.delivered)
-            ]
+            book.routes = [route for route in book.routes if closed not in route.parts()]
         return closed
 
     def _routes_with(self, book: Book) -> Iterator[Route]:
@@ -399,7 +397,7 @@ def order_amended(state: ExchangeState, event: e.OrderAmended, at: int, seq: int
         if not order.ended:
             state.reserve(order, book, -order.open_loads, seq)
         order.open_loads += event.loads - order.loads
-        order.loads, order.price_fen_per_kg = event.loads, event.price_fen_per_kg
+        order.loads, order.price_fen_per_kg, order.rank = event.loads, event.price_fen_per_kg, seq
         show(order)
         if not order.ended:
             state.reserve(order, book, order.open_loads, seq)
@@ -453,7 +451,7 @@ def order_activated(state: ExchangeState, event: e.OrderActivated, at: int, seq:
     order = state.orders[event.order_id]
     state.accounts[order.participant_id].pace.count(at)
     book = state.books[order.terms.product_id]
-    order.ended = ""
+    order.ended, order.rank = "", seq
     state.reserve(order, book, order.open_loads, seq)
     book.keep(order)
     _order_changed(state, order, at, seq)
@@ -540,11 +538,10 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
         return
     queue = level.queue
     while queue.popleft() is not order:  # dead slots before it
-        pass
+        level.dead -= 1
     if open_loads == 0:
         order.resting = False
-        level.orders -= 1
-        if not level.orders:
+        if level.loads == 0:
             ladder.close(level)
         del state.orders[order.id]
     else:
@@ -554,23 +551,28 @@ def fill_head(state: ExchangeState, book: Book, ladder: Ladder, order: Order, ev
 def _refill(state: ExchangeState, book: Book, ladder: Ladder, level: Level, order: Order, seq: int) -> None:
     """Shows an iceberg's next clip behind the others, at its changed price if the owner asked for one."""
     show(order)
-    options = order.terms.options
-    assert options is not None
-    change = options.clip_price_change_fen * -ladder.sign
-    price = order.price_fen_per_kg + change
-    if change == 0 or not 0 < price <= book.product.price_max_fen:
+    price = clip_price(order, book.product)
+    if price == order.price_fen_per_kg:
         level.queue.append(order)
         level.loads += order.shown_loads
         return
     order.resting = False
-    level.orders -= 1
-    if not level.orders:
+    if level.loads == 0:
         ladder.close(level)
     # A buyer's clips become cheaper and need less; a seller's reserve loads, whatever their price.
     state.reserve(order, book, -order.open_loads, seq)
     order.price_fen_per_kg = price
     state.reserve(order, book, order.open_loads, seq)
     ladder.place(order)
+
+
+def clip_price(order: Order, product: Product) -> int:
+    """The price of an iceberg's next clip: the same where the changed one would be none of the product's."""
+    options = order.terms.options
+    assert options is not None
+    change = options.clip_price_change_fen
+    price = order.price_fen_per_kg + (-change if order.terms.side == "buy" else change)
+    return price if 0 < price <= product.price_max_fen else order.price_fen_per_kg
 
 
 def _fill_whole(state: ExchangeState, book: Book, order: Order, event: e.Traded, at: int) -> None:

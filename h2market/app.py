@@ -28,23 +28,25 @@ import participants.api
 import settlement.api
 import tracking.api
 import tracking.published
+from exchange.orders_api import OrderRoutes
 from h2market import __version__
 from h2market.platform import Platform
 from kernel.clock import SimulatedClock, to_text
 from kernel.config import SERVICES, Settings
 from kernel.edge import Answer, Body, TimeIn, TimeOut
-from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia
+from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
-from kernel.http import ASGIApp, Call, Edge, as_internal, call_of, problem_response
+from kernel.http import ASGIApp, Call, DirectRoute, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
 from kernel.quantity import MICROS_PER_S
 from kernel.service import caller
 from kernel.validation import from_validation
 
 FACTS: dict[str, dict[str, Fact]] = {"exchange": exchange.published.FACTS, "tracking": tracking.published.FACTS}
-#: Bank statements are files; everything else is small.
-BODY_LIMITS = {"/v1/bank-statements": 8 << 20}
+#: Bank statements are files; everything else is small, and a hundred orders are smaller still. What a body may hold is
+#: read in the event loop: a megabyte of mistakes would keep everybody waiting for a second.
+BODY_LIMITS = {"/v1/bank-statements": 8 << 20, "/v1/orders": 64 << 10}
 #: One move of a simulated clock: every job that falls due on the way runs before the answer is given.
 CLOCK_STEP_DAYS_MAX = 7
 #: How often a waiting reader of a log looks for news.
@@ -104,8 +106,10 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     """The ASGI application of a process that runs ``services``."""
     house = platform or Platform(settings, services)
     inside: ASGIApp = create_fastapi(house)
+    direct: Sequence[DirectRoute] = ()
     if "exchange" in house.handlers:
-        inside = exchange.api.ahead_of(inside, house.service("exchange"))
+        orders = OrderRoutes(house.service("exchange"))
+        inside, direct = exchange.api.ahead_of(inside, orders), orders.direct
         inside = exchange.stream.api.ahead_of(
             inside,
             house.service("exchange"),
@@ -122,6 +126,7 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
         anonymous_per_window=settings.anonymous_per_window,
         body_limits=BODY_LIMITS,
         observe=house.metrics.observe,
+        direct=direct,
     )
 
 
@@ -142,6 +147,7 @@ def create_fastapi(house: Platform) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would name whatever host the caller wrote
         summary="Hydrogen trading: orders, loads, payments. 氢能交易：订单、运输、结算。",
     )
     app.state.platform = house
@@ -234,7 +240,7 @@ async def _follower(follower: Any) -> FollowerHealth:
     try:
         lag, error = await follower.lag(), follower.error
     except Exception as unreachable:
-        lag, error = 0, follower.error or f"{type(unreachable).__name__}: {unreachable}"
+        lag, error = 0, follower.error or brief(unreachable)
     return FollowerHealth(name=follower.name, cursor=follower.cursor, lag=lag, error=error)
 
 

@@ -20,6 +20,9 @@ from kernel.errors import H2MarketError
 from kernel.room import Finding
 from kernel.store import Store, WriterTaken
 
+#: What was begun at a SIGTERM has this long to end: a caller who never takes its answer does not keep a server alive.
+GRACE_S = 20
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -61,7 +64,7 @@ def serve(
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on. / 监听地址。")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on. / 监听端口。")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on. / 监听端口。")] = 8000,
     database_url: DatabaseUrl = None,
     schema: Schema = None,
     simulated_clock: Annotated[
@@ -72,9 +75,10 @@ def serve(
     """Serves the platform, or one service of it. / 启动整个平台或其中一个服务。"""
     import uvicorn
 
+    from exchange.stream.api import FRAME_BYTES_MAX
     from h2market.platform import Platform
-    from h2market.uvicorn_protocol import CuttingProtocol, LeavingServer, OneWriteProtocol
-    from kernel.http import BODY_BYTES_MAX
+    from h2market.uvicorn_protocol import OneWriteProtocol
+    from h2market.uvicorn_stream import CuttingProtocol, LeavingServer
     from kernel.telemetry import set_up_logs
 
     voice = Voice(as_json=False)
@@ -109,8 +113,9 @@ def serve(
         proxy_headers=False,
         http=OneWriteProtocol,
         ws=CuttingProtocol,
-        ws_max_size=BODY_BYTES_MAX,
+        ws_max_size=FRAME_BYTES_MAX,
         ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACE_S,
         lifespan="on",
     )
     server = LeavingServer(config, platform.streams.leave)
@@ -340,6 +345,6 @@ def main() -> None:
     """The entry point of the command `h2market`."""
     try:
         app()
-    except (WriterTaken, ValueError, SQLAlchemyError) as error:
+    except (WriterTaken, ValueError, OSError, SQLAlchemyError) as error:
         sys.stderr.write(f"h2market: {error}\n")
         sys.exit(2)

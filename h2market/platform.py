@@ -38,6 +38,7 @@ from h2market.migrate import migrate
 from kernel.auth import Principal
 from kernel.clock import Clock, SimulatedClock, SystemClock, from_text
 from kernel.config import SERVICES, Settings
+from kernel.errors import H2MarketError
 from kernel.facts import FactSource, LocalFacts, RemoteFacts
 from kernel.feed import (
     Deliver,
@@ -67,6 +68,8 @@ _log = logging.getLogger("h2market.platform")
 
 #: Secrets kept beside their principals: more than one process has callers.
 KNOWN_SECRETS_MAX = 10_000
+#: How often a room that cannot write tries again.
+TEND_EVERY_S = 1.0
 #: Which service's process a room's log is written in.
 HOME = {"participants": "exchange", "exchange": "exchange", "tracking": "tracking", "settlement": "settlement"}
 JOBS: dict[str, tuple[Job, ...]] = {
@@ -295,6 +298,17 @@ class Platform:
             )
             add("settlement.courier", "settlement", courier, cursors.get("settlement.courier", 0))
         self._tasks = [asyncio.create_task(follower.run(), name=follower.name) for follower in self.followers]
+        self._tasks.append(asyncio.create_task(self._tend(), name="tend"))
+
+    async def _tend(self) -> None:
+        """Brings broken rooms back once they can be: a balancer sends nobody to a process that is not ready."""
+        while True:
+            await asyncio.sleep(TEND_EVERY_S)
+            for sequencer in self.sequencers.values():
+                try:
+                    await sequencer.mend()
+                except H2MarketError:
+                    continue  # /health says that it is broken, the log says why
 
 
 def _clock(settings: Settings) -> Clock:

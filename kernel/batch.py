@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Transaction, select
 
 from kernel.errors import H2MarketError, Internal, KeyReused
 from kernel.log import StoredEvent, Tail
@@ -55,18 +54,28 @@ class Outcome(NamedTuple):
 Result = Outcome | H2MarketError
 
 
+#: Takes what became of a caller's envelopes: a result for each, or the error that concerns them all.
+Answer = Callable[[Any], None]
+
+
 class Unit:
-    """What one caller submitted together. With a cursor it is all or nothing."""
+    """What one caller submitted together. With a cursor it is all or nothing. ``outcome`` is what ``answer`` will be
+    told: a result for each envelope, what ``read`` gave, or the error of the whole."""
 
-    __slots__ = ("cursor", "envelopes", "future", "loop", "read", "results")
+    __slots__ = ("answer", "cursor", "envelopes", "outcome", "read")
 
-    def __init__(self, envelopes: Sequence[Envelope], cursor: Cursor | None, read: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        envelopes: Sequence[Envelope],
+        answer: Answer,
+        cursor: Cursor | None = None,
+        read: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.envelopes = envelopes
+        self.answer = answer
         self.cursor = cursor
         self.read = read
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
-        self.results: Any = None
+        self.outcome: Any = None
 
 
 class Poisoned(Exception):
@@ -80,10 +89,19 @@ class Poisoned(Exception):
 class Batch:
     """One transaction in the making."""
 
-    def __init__(self, room: Room, connection: Connection, units: Sequence[Unit], tail: Tail, at: int) -> None:
+    def __init__(
+        self,
+        room: Room,
+        connection: Connection,
+        transaction: Transaction,
+        units: Sequence[Unit],
+        tail: Tail,
+        at: int,
+    ) -> None:
         self.room = room
         self.log = room.log
         self.connection = connection
+        self.transaction = transaction
         self.units = units
         self.tail = tail
         self.at = at
@@ -100,7 +118,7 @@ class Batch:
         done = self._known_cursors()
         for unit in self.units:
             if unit.cursor is None:
-                unit.results = [self._one(unit, envelope) for envelope in unit.envelopes]
+                unit.outcome = [self._one(unit, envelope) for envelope in unit.envelopes]
             elif unit.cursor.seq > done.get(unit.cursor.follower, 0):
                 for envelope in unit.envelopes:
                     result = self._one(unit, envelope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from kernel.clock import from_text, to_text
 from kernel.errors import InvalidInput
 from kernel.quantity import decimal_pattern, format_decimal, parse_decimal
+from kernel.text import UNSEEN
 
 PAGE_MAX = 500
 PAGE_DEFAULT = 100
@@ -66,12 +68,19 @@ PriceOut = Annotated[int, _writer(2), WithJsonSchema(_PRICE, mode="serialization
 MassOut = Annotated[int, _writer(3), WithJsonSchema(_schema(3, "-0.250", "kg", signed=True), mode="serialization")]
 
 
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+
 def _time(value: object) -> int:
     if not isinstance(value, str):
         raise PydanticCustomError(
             "time", "Write a time as RFC 3339 text with its offset, e.g. 2026-01-05T09:00:00+08:00."
         )
     try:
+        if _RFC3339.fullmatch(value) is None:  # the library reads other forms too, and cuts off finer fractions
+            raise ValueError(value)
         moment = from_text(value)
     except (ValueError, OverflowError) as error:
         raise PydanticCustomError(
@@ -86,8 +95,8 @@ _TIME_SCHEMA = {"type": "string", "format": "date-time", "examples": ["2026-01-0
 _TIME_IN_SCHEMA = {**_TIME_SCHEMA, "description": "RFC 3339 with its offset, from 1970 and before 2200."}
 TimeIn = Annotated[int, BeforeValidator(_time), WithJsonSchema(_TIME_IN_SCHEMA, mode="validation")]
 TimeOut = Annotated[int, PlainSerializer(to_text, return_type=str), WithJsonSchema(_TIME_SCHEMA, mode="serialization")]
-#: One line of text that people write: no control characters, and not only blanks.
-LINE_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+#: One line of text that people write: nothing unseen, and not only blanks.
+LINE_PATTERN = rf"^[^{UNSEEN}]*[^\s{UNSEEN}][^{UNSEEN}]*$"
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=LINE_PATTERN)]
 #: What the document says of a cursor; what it holds is nobody's business but the page's that gave it out.
 CURSOR_SCHEMA: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{2,200}$"}

@@ -2,6 +2,7 @@
 
     H2MarketError
     ├── InvalidInput        422  a field breaks a rule of its shape
+    ├── MalformedRequest    400  what came is no HTTP
     ├── Unauthenticated     401  no key, or one that is not known
     ├── Forbidden           403  a known key without the right
     ├── NotFound            404
@@ -60,6 +61,14 @@ class InvalidInput(H2MarketError):
 
     def __init__(self, field: str, rule: str, message: str, message_zh: str | None = None) -> None:
         super().__init__(field=field, rule=rule, message=message, message_zh=message_zh or message)
+
+
+class MalformedRequest(H2MarketError):
+    """What came over the connection cannot be read as a request."""
+
+    code, status = "malformed_request", 400
+    en = "The request could not be read: {reason}"
+    zh = "请求无法读取：{reason}"
 
 
 class Unauthenticated(H2MarketError):
@@ -165,3 +174,12 @@ class OutcomeUnknown(H2MarketError):
         "same Idempotency-Key in {retry_after_s} s, or look before you send it anew."
     )
     zh = "提交时存储中断，是否生效尚不可知。请在 {retry_after_s} 秒后以同一 Idempotency-Key 重发，或先查询再重新提交。"
+
+
+def brief(error: BaseException) -> str:
+    """An error as /health tells it to anybody who asks: what it is, without the hosts, paths and rows that its text
+    may name. The log has the text."""
+    if isinstance(error, H2MarketError):
+        return f"{type(error).__name__}: {error}"
+    status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return f"{type(error).__name__}: status {status}" if status else type(error).__name__

@@ -16,7 +16,7 @@ from typing import Protocol
 import httpx
 import msgspec
 
-from kernel.errors import H2MarketError, Unavailable
+from kernel.errors import H2MarketError, Unavailable, brief
 from kernel.log import Log, StoredEvent
 from kernel.messages import Codec, Command, Event, Recorded
 from kernel.sequencer import Cursor, Envelope, Key, Sequencer
@@ -213,8 +213,8 @@ class Follower:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                self.error = f"{type(error).__name__}: {error}"
-                _log.warning("follower %s stands at %s: %s", self.name, self.cursor, self.error)
+                self.error = brief(error)
+                _log.warning("follower %s stands at %s: %s: %s", self.name, self.cursor, type(error).__name__, error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_MAX_S)
             else:

@@ -6,6 +6,7 @@ sees the request. What was found is in ``scope["h2market"]``, a `Call`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -13,9 +14,9 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from kernel.auth import Authenticator, Principal, Scope
 from kernel.errors import BodyTooLarge, H2MarketError, Internal, InvalidInput, Language, RateLimited, Unauthenticated
@@ -28,8 +29,16 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 
-BODY_BYTES_MAX = 1 << 20
+#: What a request comes to: status and JSON body, or the error that it ends with.
+Reply = tuple[int, bytes] | H2MarketError
+Respond = Callable[[Reply], None]
+#: Writes an answer: status, headers, body.
+Write = Callable[[int, Headers, bytes], None]
+
+#: The largest bodies are a hundred transfers and five hundred positions, some 100 kB each.
+BODY_BYTES_MAX = 256 << 10
 RATE_WINDOW_S = 10
 #: Paths under this need a key: without one, not even the body is read.
 PRIVATE = "/v1/"
@@ -38,6 +47,7 @@ KEY_PATTERN = r"^[!-~]{1,128}$"
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEY = re.compile(rb"[!-~]{1,128}")
 _WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
+_JSON = (b"content-type", b"application/json")
 _PROBLEM_TYPE = b"application/problem+json"
 
 _log = logging.getLogger("h2market.http")
@@ -46,16 +56,15 @@ _log = logging.getLogger("h2market.http")
 class Call:
     """One request as the conventions see it."""
 
-    __slots__ = ("body", "idempotency_key", "language", "principal", "request_id")
+    __slots__ = ("body", "content_type", "idempotency_key", "language", "principal", "request_id")
 
-    def __init__(
-        self, rid: str, language: Language, principal: Principal | None, idempotency_key: str | None, body: bytes
-    ) -> None:
+    def __init__(self, rid: str, language: Language, content_type: bytes | None) -> None:
         self.request_id = rid
         self.language: Language = language
-        self.principal = principal
-        self.idempotency_key = idempotency_key
-        self.body = body
+        self.content_type = content_type
+        self.principal: Principal | None = None
+        self.idempotency_key: str | None = None
+        self.body = b""
 
     def require(self, scope: Scope) -> Principal:
         """The caller, if its key carries ``scope``. Raises Unauthenticated or Forbidden."""
@@ -71,6 +80,44 @@ class Call:
             return None
         fingerprint = hashlib.sha256(route.encode() + b"\n" + self.body).digest()
         return Key(self.principal.participant_id, self.idempotency_key, fingerprint)
+
+
+class DirectRoute(NamedTuple):
+    """A route that is served without a framework, and without a task where the server knows how.
+
+    ``begin`` reads the call and returns; it raises, or calls ``respond`` once, then or later, in the event loop.
+    ``scope`` is what the metrics know it by.
+    """
+
+    method: str
+    path: str
+    scope: ASGIScope
+    begin: Callable[[Call, Respond], None]
+
+
+async def reply_of(direct: DirectRoute, call: Call) -> tuple[int, bytes]:
+    """The reply of a direct route, for servers that know tasks only. Raises the error that the request ends with."""
+    replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    direct.begin(call, lambda reply: None if replied.done() else replied.set_result(reply))
+    reply = await replied
+    if isinstance(reply, H2MarketError):
+        raise reply
+    return reply
+
+
+def responding(respond: Respond, make: Callable[[Any], tuple[int, bytes]]) -> Callable[[Any], None]:
+    """A callback that makes the reply to a decided command, and responds with it or with what went wrong."""
+
+    def decided(outcome: Any) -> None:
+        try:
+            reply: Reply = make(outcome)
+        except H2MarketError as error:
+            reply = error
+        except Exception as error:
+            reply = as_internal(error)
+        respond(reply)
+
+    return decided
 
 
 def call_of(scope: ASGIScope) -> Call:
@@ -135,7 +182,7 @@ class Edge:
     """The outermost ASGI application.
 
     ``body_limits`` gives longer limits (bytes) for paths that begin with a prefix. ``observe(scope, status, seconds)``
-    is called after each request.
+    is called after each request. ``direct`` routes never reach the application.
     """
 
     def __init__(
@@ -147,8 +194,10 @@ class Edge:
         anonymous_per_window: int,
         body_limits: dict[str, int] | None = None,
         observe: Callable[[ASGIScope, int, float], None] | None = None,
+        direct: Sequence[DirectRoute] = (),
     ) -> None:
         self._app = app
+        self._direct = direct
         self._authenticator = authenticator
         self._per_window = per_window
         self._anonymous_per_window = anonymous_per_window
@@ -162,9 +211,7 @@ class Edge:
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        rid = request_id(_text(headers.get(b"x-request-id")))
-        call = Call(rid, language_of(headers.get(b"accept-language", b"")), None, None, b"")
-        extra = [(b"x-request-id", rid.encode())]
+        call, extra = _open(headers)
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -176,9 +223,10 @@ class Edge:
 
         scope["h2market"] = call
         try:
-            self._admit(scope, headers, call, extra)
-            if scope["method"] not in ("GET", "HEAD"):
-                call.body = await self._read(scope["path"], headers, receive)
+            method, path = scope["method"], scope["path"]
+            self._admit(method, path, scope["query_string"], scope.get("client"), headers, call, extra)
+            if method not in ("GET", "HEAD"):
+                call.body = await self._read(path, headers, receive)
                 receive = _once(call.body, receive)
             await self._app(scope, receive, send_with_headers)
         except Disconnected:
@@ -192,27 +240,63 @@ class Edge:
             if self._observe and status:
                 self._observe(scope, status, time.perf_counter() - started)
 
+    def direct_routes(self) -> dict[tuple[bytes, bytes], Callable[[Headers, Any, bytes, Write], None]]:
+        """What a server may call in place of the application for a request with a body that has arrived whole: by
+        method and target, a function of the request's headers, its client, its body, and what writes the answer."""
+        return {(one.method.encode(), one.path.encode()): partial(self._serve, one) for one in self._direct}
+
+    def _serve(self, direct: DirectRoute, headers: Headers, client: Any, body: bytes, write: Write) -> None:
+        """What `__call__` does, for a direct route."""
+        started = time.perf_counter()
+        by_name = dict(headers)
+        call, extra = _open(by_name)
+
+        def respond(reply: Reply) -> None:
+            if isinstance(reply, H2MarketError):
+                status, own, content = problem_response(reply, call, direct.path)
+            else:
+                status, content = reply
+                own = json_headers(content)
+            write(status, own + extra, content)
+            if self._observe:
+                self._observe(direct.scope, status, time.perf_counter() - started)
+
+        try:
+            self._admit(direct.method, direct.path, b"", client, by_name, call, extra)
+            call.body = body
+            direct.begin(call, respond)
+        except H2MarketError as error:
+            respond(error)
+        except Exception as error:
+            respond(as_internal(error))
+
     def _admit(
-        self, scope: ASGIScope, headers: dict[bytes, bytes], call: Call, extra: list[tuple[bytes, bytes]]
+        self,
+        method: str,
+        path: str,
+        query: bytes,
+        client: Any,
+        headers: dict[bytes, bytes],
+        call: Call,
+        extra: Headers,
     ) -> None:
         """Finds the caller, counts the request and reads its key; ``extra`` gets the headers that every answer has."""
         authorization = headers.get(b"authorization")
         if authorization is not None:
             call.principal = self._authenticator.authenticate(_secret(authorization))
-        self._count(scope, call, extra)
-        if call.principal is None and (authorization is not None or scope["path"].startswith(PRIVATE)):
+        self._count(client, call, extra)
+        if call.principal is None and (authorization is not None or path.startswith(PRIVATE)):
             raise Unauthenticated(field="Authorization")
-        if b"%00" in scope["query_string"]:  # PostgreSQL has no text with NUL
+        if b"%00" in query:  # PostgreSQL has no text with NUL
             raise InvalidInput("query", "nul", "A query has no NUL characters.", "查询参数不得包含 NUL 字符。")
-        if scope["method"] in CHANGING:
+        if method in CHANGING:
             call.idempotency_key = _idempotency_key(headers.get(b"idempotency-key"))
 
-    def _count(self, scope: ASGIScope, call: Call, headers: list[tuple[bytes, bytes]]) -> None:
+    def _count(self, client: Any, call: Call, headers: Headers) -> None:
         """Counts the request against its key, or its address, and adds the headers that say so; raises RateLimited."""
         if call.principal:
             name, limit = call.principal.key_id, self._per_window
         else:
-            client = scope.get("client")
             name, limit = f"address {client[0] if client else ''}", self._anonymous_per_window
         count, left_s = self._rates.count(name, time.monotonic())
         reset_s = math.ceil(left_s)
@@ -244,6 +328,18 @@ class Edge:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def json_headers(body: bytes) -> Headers:
+    """The headers of a JSON body."""
+    return [_JSON, (b"content-length", b"%d" % len(body))]
+
+
+def _open(headers: dict[bytes, bytes]) -> tuple[Call, Headers]:
+    """A request as it is before anything of it was checked, and the headers that its answer has in any case."""
+    rid = request_id(_text(headers.get(b"x-request-id")))
+    call = Call(rid, language_of(headers.get(b"accept-language", b"")), headers.get(b"content-type"))
+    return call, [(b"x-request-id", rid.encode())]
+
+
 def _once(body: bytes, receive: Receive) -> Receive:
     """A `receive` that gives the body that was read, then whatever comes (a disconnect)."""
     given = False
@@ -262,6 +358,7 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
+@lru_cache(maxsize=1_024)
 def _secret(authorization: bytes) -> str:
     """The secret of an Authorization header; one that is no bearer token is nobody's."""
     kind, _, secret = authorization.partition(b" ")

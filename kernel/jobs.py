@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from kernel.clock import Clock, SimulatedClock, from_datetime, to_datetime
+from kernel.errors import brief
 from kernel.quantity import MICROS_PER_S
 
 #: Firings one move of a simulated clock may cause: a year of a job a minute would be a mistake of the caller.
@@ -107,7 +108,7 @@ class AlarmClock:
             await run()
         except Exception as error:
             # The alarm rings again: what was due is still due then. Until it works, /health says so.
-            self.failures[name] = f"{type(error).__name__}: {error}"
+            self.failures[name] = brief(error)
             _log.exception("job %s failed", name)
             self._ring_soon(name)
         else:

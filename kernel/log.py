@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from struct import Struct as Layout
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ def chain_hash(prev_hash: bytes, seq: int, at: int, kind: str, actor: str, paylo
     """SHA-256 over the previous hash, the position, the time, the length-prefixed type and actor, and the payload."""
     kind_bytes, actor_bytes = kind.encode(), actor.encode()
     head = _HEAD.pack(seq, at, len(kind_bytes), len(actor_bytes))
-    return hashlib.sha256(b"".join((prev_hash, head, kind_bytes, actor_bytes, payload))).digest()
+    return sha256(b"".join((prev_hash, head, kind_bytes, actor_bytes, payload))).digest()
 
 
 class Log:

@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from kernel.errors import Unavailable
 from kernel.feed import Follower
 from kernel.log import EMPTY, StoredEvent, Tail, chain_hash
 from kernel.messages import Recorded
 from kernel.room import Room
-from kernel.sequencer import RETRY_AFTER_S, Writer
+from kernel.sequencer import Writer
 
 
 class ChainBroken(RuntimeError):
@@ -52,9 +51,9 @@ class Replica:
         done: asyncio.Future[None] = loop.create_future()
         problem: list[BaseException] = []
 
-        def turn(connection: Connection | None) -> None:
+        def turn() -> None:
             try:
-                self._take(connection, rows)
+                self._take(rows)
             except Exception as error:
                 problem.append(error)
             finally:
@@ -71,19 +70,18 @@ class Replica:
         if problem:
             raise problem[0]
 
-    def _take(self, connection: Connection | None, rows: Sequence[StoredEvent]) -> None:
-        if connection is None:
-            raise Unavailable(retry_after_s=RETRY_AFTER_S)
+    def _take(self, rows: Sequence[StoredEvent]) -> None:
         if self._stale:
-            self._rebuild(connection)
+            self._rebuild()
         try:
-            self._copy(connection, [row for row in rows if row.seq > self.tail.seq])
+            self._copy(self._writer.connection, [row for row in rows if row.seq > self.tail.seq])
         except Exception:
             self._stale = True
-            self._rebuild(self._writer.connection)
+            self._rebuild()
             raise
 
-    def _rebuild(self, connection: Connection) -> None:
+    def _rebuild(self) -> None:
+        connection = self._writer.connection
         with connection.begin():
             self.tail = self.room.rebuild(connection)
         self._stale = False

@@ -1,40 +1,44 @@
-"""Group commit: the one writer of the database, and the queue in front of each room.
+"""Group commit: the queue in front of each room, and the turns in which its commands are decided and committed.
 
-Requests that arrive while a commit is under way wait in their room's queue; the next turn of the writer takes them all,
-lets the machine decide them one by one, and commits events, rows, idempotency keys and cursors in one transaction. Only
-then is anybody answered. A batch that cannot be committed is refused as a whole and the room is rebuilt from its log.
+Requests that arrive while a commit is under way wait in their room's queue; the room's next turn takes them all, lets
+the machine decide them one by one, and commits events, rows, idempotency keys and cursors in one transaction. Only then
+is anybody answered. A batch that cannot be committed is refused as a whole and the room is rebuilt from its log. Where
+the store went away during the commit, the log is read back before anybody is answered.
+
+A turn of a room in memory on SQLite decides and writes in the event loop, and only its commit, which waits for the
+disk, runs in the writer's thread. A room that loads what it decides on, and any room on PostgreSQL, would make the loop
+wait: its turn runs in the thread from the first statement to the last. Whatever goes wrong is put right in the thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from kernel.batch import Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
+from kernel.batch import Answer, Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
 from kernel.clock import Clock
-from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable
+from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
-from kernel.room import Room
-from kernel.writer import Writer
+from kernel.room import MemoryRoom, Room
+from kernel.writer import Turn, Writer
 
-__all__ = ["Cursor", "Envelope", "Key", "Outcome", "Result", "Sequencer", "Writer"]
+__all__ = ["Answer", "Cursor", "Envelope", "Key", "Outcome", "Result", "Sequencer", "Writer"]
 
-#: Requests a room's queue holds before it refuses: about a second of work of one writer.
+#: Units a room's queue holds before it refuses: about a second of work of one writer.
 QUEUE_MAX = 10_000
 #: Commands one transaction takes: larger batches gain nothing and make the first of them wait.
 BATCH_COMMANDS_MAX = 1_000
-#: How long a turn waits for more while several callers are at work: a batch of twice the size costs each of them half
-#: as much, and the wait is no longer than a commit. A lone caller never waits.
-GATHER_S = 0.0015
+#: How long a batch may grow while more arrives: it grows no longer than callers come, and a lone caller never waits.
+GATHER_S = 0.004
 RETRY_AFTER_S = 1
 #: How long the store is asked what became of a commit that it broke off. The rooms of the process share the store, so
 #: nobody else could be served in that time.
@@ -47,8 +51,7 @@ _log = logging.getLogger("h2market.sequencer")
 
 
 class Sequencer:
-    """The queue in front of one room. Its methods are called in the event loop; the machine runs in the writer's
-    thread."""
+    """The queue in front of one room. Its public methods are called in the event loop."""
 
     def __init__(
         self,
@@ -68,15 +71,11 @@ class Sequencer:
         self.commits = 0
         self.rebuilds = 0
         self.broken: str | None = None
+        self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
         self._snapshot_seq = 0
-        self._unheard: list[Recorded] = []
         self._pending: deque[Unit] = deque()
-        self._scheduled = False
-        self._crowded = False
-        self._lock = threading.Lock()
+        self._queued = False
         self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
-
-    # --- the loop's side
 
     def start(self, connection: Connection) -> None:
         """Brings the room to the state of its log. Before the writer's thread runs."""
@@ -97,122 +96,171 @@ class Sequencer:
     async def submit(self, command: Command, *, actor: str, key: Key | None = None) -> Outcome:
         """Decides one command. Raises its H2MarketError, or Unavailable when nothing was changed and it may be sent
         again."""
-        result: Result = (await self._enqueue((Envelope(command, actor, key),), None, None))[0]
+        result: Result = (await self.submit_many((Envelope(command, actor, key),)))[0]
         if isinstance(result, H2MarketError):
             raise result
         return result
 
+    async def mend(self) -> None:
+        """Tries to bring a broken room back. Where nobody is sent while a room is not ready, nothing else would."""
+        if self.broken is not None:
+            await self.read(lambda _machine: None)
+
     async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Result]:
         """Decides several commands of one caller in order; each stands for itself."""
-        results: list[Result] = await self._enqueue(tuple(envelopes), None, None)
+        future = asyncio.get_running_loop().create_future()
+        self.enqueue(envelopes, partial(_settle, future))
+        results: list[Result] = await future
         return results
 
     async def follow(self, envelopes: Sequence[Envelope], cursor: Cursor) -> None:
         """Decides what a follower asks and moves its cursor, all in one transaction or nothing of it."""
-        await self._enqueue(tuple(envelopes), cursor, None)
+        future = asyncio.get_running_loop().create_future()
+        self._put(Unit(tuple(envelopes), partial(_settle, future), cursor=cursor))
+        await future
 
     async def read(self, reader: Callable[[Any], Any]) -> Any:
         """Runs ``reader(machine)`` between two batches, when the machine's state is what is committed. MemoryRooms
         only."""
-        return await self._enqueue((), None, reader)
+        future = asyncio.get_running_loop().create_future()
+        self._put(Unit((), partial(_settle, future), read=reader))
+        return await future
 
-    def _enqueue(
-        self, envelopes: Sequence[Envelope], cursor: Cursor | None, read: Callable[[Any], Any] | None
-    ) -> asyncio.Future[Any]:
+    def enqueue(self, envelopes: Sequence[Envelope], answer: Answer) -> None:
+        """As `submit_many`, for callers that are no coroutine: ``answer`` is called with the list of results, or with
+        the H2MarketError that concerns them all. Raises Unavailable at once if the queue is full."""
+        self._put(Unit(envelopes, answer))
+
+    def _put(self, unit: Unit) -> None:
         if len(self._pending) >= self.queue_max:
             raise Unavailable(retry_after_s=RETRY_AFTER_S)
-        unit = Unit(envelopes, cursor, read)
-        with self._lock:
-            self._pending.append(unit)
-            wake = not self._scheduled
-            self._scheduled = True
-        if wake:
-            self.writer.call(self._turn)
-        return unit.future
+        self._pending.append(unit)
+        if not self._queued:
+            self._queued = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._gather, loop, 0, loop.time() + GATHER_S)
 
-    # --- the writer's side
+    def _gather(self, loop: asyncio.AbstractEventLoop, before: int, until: float) -> None:
+        """Queues for a turn once nothing more has arrived, or others have waited long enough."""
+        waiting = len(self._pending)
+        if waiting > before and waiting < BATCH_COMMANDS_MAX and loop.time() < until:
+            loop.call_soon(self._gather, loop, waiting, until)
+        else:
+            self.writer.queue(self._begin)
+
+    # --- a turn
+
+    def _begin(self) -> Turn | None:
+        """In the loop: takes what waits, and does with it what needs not wait."""
+        units = self._take()
+        batch: Batch | Exception | None = None
+        if self._decides_in_loop and self.broken is None and self.writer.sound:
+            writes = self._answer_reads(units)
+            if not writes:
+                self._end(units, [])
+                return None
+            try:
+                batch = self._prepare(writes)
+            except Exception as error:
+                batch = error
+        recorded: list[Recorded] = []
+        return Turn(partial(self._work, units, batch, recorded), partial(self._end, units, recorded))
 
     def _take(self) -> list[Unit]:
         units: list[Unit] = []
         commands = 0
-        with self._lock:
-            while self._pending and (not units or commands + len(self._pending[0].envelopes) <= BATCH_COMMANDS_MAX):
-                unit = self._pending.popleft()
-                commands += len(unit.envelopes)
-                units.append(unit)
+        while self._pending and (not units or commands + len(self._pending[0].envelopes) <= BATCH_COMMANDS_MAX):
+            unit = self._pending.popleft()
+            commands += len(unit.envelopes)
+            units.append(unit)
+        self._queued = bool(self._pending)
+        if self._queued:
+            self.writer.queue(self._begin)
         return units
 
-    def _turn(self, connection: Connection | None) -> None:
-        if self._crowded:
-            time.sleep(GATHER_S)
-        units = self._take()
-        self._crowded = len(units) > 1
-        try:
-            self._serve(connection, units)
-        finally:
-            with self._lock:
-                more = bool(self._pending)
-                self._scheduled = more
-            if more:
-                self.writer.call(self._turn)
-
-    def _serve(self, connection: Connection | None, units: list[Unit]) -> None:
-        if connection is None:
-            self.broken = self.broken or "the store cannot be reached"
-        if connection is None or (self.broken is not None and not self._mend()):
-            self._refuse(units)
+    def _work(self, units: Sequence[Unit], prepared: Batch | Exception | None, recorded: list[Recorded]) -> None:
+        """In the writer's thread: everything that is left between the queue and the answers. ``prepared`` is the batch
+        that was decided in the loop, or what went wrong there; ``recorded`` gets the events that listeners hear of."""
+        able = prepared is not None or (self.broken is None and self.writer.sound)
+        if not able and not self._mend(recorded):
+            _refuse(units)
             return
-        reads = [unit for unit in units if unit.read is not None]
-        for unit in reads:
-            self._read(connection, unit)
-        writes = [unit for unit in units if unit.read is None]
+        writes = [unit for unit in units if unit.read is None] if prepared else self._answer_reads(units)
         while writes:
             try:
-                recorded = self._commit(connection, writes)
+                if isinstance(prepared, Exception):
+                    raise prepared
+                batch = prepared or self._prepare(writes)
+                self._commit(batch)
             except Poisoned as poisoned:
+                prepared = None
                 writes.remove(poisoned.unit)
-                self._answer([poisoned.unit], poisoned.error)
-                if not self._mend():
-                    self._refuse(writes)
+                poisoned.unit.outcome = poisoned.error
+                if not self._mend(recorded):
+                    _refuse(writes)
                     return
             except OutcomeUnknown as unknown:
-                self._answer(writes, unknown)
-                self._mend()
+                _conclude(writes, unknown)
+                self._mend(recorded)
                 return
-            except Exception:
-                _log.exception("the commit of %s failed", self.room.name)
-                self._refuse(writes)
-                self._mend()
+            except Exception as error:
+                _log.error("the commit of %s failed", self.room.name, exc_info=error)
+                _refuse(writes)
+                self._mend(recorded)
                 return
             else:
-                heard, self._unheard = [*self._unheard, *recorded], []
-                self._deliver(writes, heard)
-                self._snapshot(self.writer.connection)
+                recorded += batch.recorded
+                self._snapshot()
                 return
 
-    def _read(self, connection: Connection, unit: Unit) -> None:
-        assert unit.read is not None
-        try:
-            unit.results = unit.read(self.room.open(connection, ()))
-        except H2MarketError as error:
-            self._answer([unit], error)
-        except Exception:
-            self._answer([unit], internal_error("a read failed"))
-        else:
-            self._deliver([unit], [])
+    def _end(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
+        """In the loop: tells who listens, then who asked."""
+        if recorded:
+            for listener in self._listeners:
+                try:
+                    listener(recorded)
+                except Exception:
+                    _log.exception("a listener of %s failed", self.room.name)
+        for unit in units:
+            try:
+                unit.answer(unit.outcome)
+            except Exception:
+                _log.exception("a caller of %s could not be answered", self.room.name)
 
-    def _commit(self, connection: Connection, units: Sequence[Unit]) -> list[Recorded]:
-        """Decides the units and commits what they did. Raises Poisoned, OutcomeUnknown, or what the store raises."""
+    def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
+        """Serves the units that only read, while the state is what is committed; gives back the others."""
+        writes = []
+        for unit in units:
+            if unit.read is None:
+                writes.append(unit)
+                continue
+            try:
+                unit.outcome = unit.read(self.room.open(self.writer.connection, ()))
+            except H2MarketError as error:
+                unit.outcome = error
+            except Exception:
+                unit.outcome = internal_error("a read failed")
+        return writes
+
+    def _prepare(self, units: Sequence[Unit]) -> Batch:
+        """Decides the units and puts what they did into a transaction. Raises Poisoned, or whatever the store
+        raises; then nothing is left of the transaction."""
+        connection = self.writer.connection
         transaction = connection.begin()
         try:
-            batch = Batch(self.room, connection, units, self.tail, max(self.clock.now_us(), self.tail.at))
+            batch = Batch(self.room, connection, transaction, units, self.tail, max(self.clock.now_us(), self.tail.at))
             batch.decide()
             batch.write()
         except BaseException:
             _rollback(transaction)
             raise
+        return batch
+
+    def _commit(self, batch: Batch) -> None:
+        """Makes the batch part of the log. Raises whatever the store raises if it did not become so, and OutcomeUnknown
+        if nobody can say."""
         try:
-            transaction.commit()
+            batch.transaction.commit()
         except Exception:
             _log.exception("the outcome of a commit of %s is not known", self.room.name)
             if not self._was_committed(batch.tail):
@@ -220,7 +268,6 @@ class Sequencer:
         batch.machine.changes.clear()
         self.tail = batch.tail
         self.commits += 1
-        return batch.recorded
 
     def _was_committed(self, tail: Tail) -> bool:
         """Reads the log back where the connection broke during a commit: is its end the end of the batch?
@@ -238,61 +285,56 @@ class Sequencer:
                     raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error
             time.sleep(READ_BACK_PAUSE_S)
 
-    def _mend(self) -> bool:
-        """Rebuilds the room from its log after a batch that did not become part of it, as far as is known."""
+    def _mend(self, recorded: list[Recorded]) -> bool:
+        """Rebuilds the room from its log after a batch that did not become part of it, as far as is known, or after
+        the store was away. ``recorded`` gets the events of a commit that was never read back and did happen."""
         try:
             connection = self.writer.connection
             with connection.begin():
                 tail = self.room.rebuild(connection)
-                # Events beyond the tail: a commit that was never read back did happen.
                 unheard = list(self.room.log.read(connection, self.tail.seq))
-            self.tail = tail
-            self._unheard += unheard
         except Exception as error:
-            self.broken = f"{type(error).__name__}: {error}"
-            _log.exception("%s could not be rebuilt from its log", self.room.name)
-            try:
-                self.writer.reconnect()
-            except Exception:
-                _log.exception("the writer has no connection")
+            if self.broken is None:  # what is tried again every second is told once
+                _log.exception("%s could not be rebuilt from its log", self.room.name)
+            self.broken = brief(error)
+            self.writer.disconnect()
             return False
+        self.tail = tail
+        recorded += unheard
         self.broken = None
         self.rebuilds += 1
         return True
 
-    def _snapshot(self, connection: Connection) -> None:
+    def _snapshot(self) -> None:
         if self.tail.seq - self._snapshot_seq < self.snapshot_every:
             return
         self._snapshot_seq = self.tail.seq
         try:
+            connection = self.writer.connection
             with connection.begin():
                 self.room.save_snapshot(connection, self.tail)
         except Exception:
             # A snapshot only shortens the next start: without it the log is replayed from further back.
             _log.exception("no snapshot of %s could be stored", self.room.name)
 
-    def _refuse(self, units: Sequence[Unit]) -> None:
-        self._answer(units, Unavailable(retry_after_s=RETRY_AFTER_S))
 
-    def _answer(self, units: Sequence[Unit], error: H2MarketError) -> None:
-        for unit in units:
-            _call(unit.loop, _fail, unit.future, error)
+def _refuse(units: Sequence[Unit]) -> None:
+    """Says of units that nothing was changed and that they may be sent again."""
+    _conclude(units, Unavailable(retry_after_s=RETRY_AFTER_S))
 
-    def _deliver(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
-        for unit in units:
-            by_loop.setdefault(unit.loop, []).append(unit)
-        for loop, own in by_loop.items():
-            _call(loop, self._resolve, own, recorded)
-            recorded = []  # listeners hear of a commit once
 
-    def _resolve(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
-        if recorded:
-            for listener in self._listeners:
-                listener(recorded)
-        for unit in units:
-            if not unit.future.done():
-                unit.future.set_result(unit.results)
+def _conclude(units: Sequence[Unit], error: H2MarketError) -> None:
+    for unit in units:
+        unit.outcome = error
+
+
+def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, H2MarketError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def _rollback(transaction: Any) -> None:
@@ -300,14 +342,3 @@ def _rollback(transaction: Any) -> None:
         transaction.rollback()
     except SQLAlchemyError:
         _log.exception("a rollback failed; the connection is given up")
-
-
-def _fail(future: asyncio.Future[Any], error: H2MarketError) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> None:
-    """Calls back into a loop that may have ended while its caller waited: then nobody is there to be told."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(function, *args)

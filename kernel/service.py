@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -63,11 +63,12 @@ def fetch_page(
     return page_of(rows, limit, lambda row: getattr(row, key_column.key), item)
 
 
-def reading(service: Service) -> Callable[[], Iterator[Session]]:
-    """A FastAPI dependency that gives a read-only session of the service's store."""
+def reading(service: Service) -> Any:
+    """A FastAPI dependency that gives a read-only session of the service's store. It ends with the route's function and
+    not with the answer: a caller who is slow to take an answer keeps no connection from others."""
 
     def session() -> Iterator[Session]:
         with service.store.reading() as opened:
             yield opened
 
-    return session
+    return Depends(session, scope="function")

@@ -9,8 +9,11 @@ each schema.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -21,12 +24,21 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
+
+from kernel.errors import Unavailable
+
+_log = logging.getLogger("h2market.store")
 
 #: Readers share this many connections; the thread pool that serves read routes has 40 threads, and a read lasts
 #: milliseconds.
 READERS_MAX = 8
+#: Seconds that a read waits for one of them.
+READER_WAIT_S = 5
+RETRY_AFTER_S = 1
 SQLITE_BUSY_MS = 5_000
 #: Rows a single statement carries; bounds the memory of one bind and stays under both stores' limits.
 ROWS_PER_STATEMENT_MAX = 5_000
@@ -39,6 +51,13 @@ SQLITE_ROWS_PER_STATEMENT_MAX = 128
 SQLITE_STATEMENTS_MAX = 512
 #: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
 KEYS_PER_LOOKUP_MAX = 256
+#: PostgreSQL ends a session a moment after its connection was closed: a writer that comes back, or a server that starts
+#: where another one has just stopped, waits so long for its lock.
+POSTGRES_LOCK_S_MAX = 2.0
+POSTGRES_LOCK_PAUSE_S = 0.05
+#: Seconds to connect, and milliseconds until what was sent must be confirmed: a server that vanished from the network
+#: would else hold the writer for as long as TCP hopes.
+POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
 
 Row = tuple[Any, ...]
 
@@ -57,7 +76,10 @@ class Store:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise ValueError(f"DATABASE_URL names sqlite or postgresql, not {backend}")
+        self.is_sqlite = backend == "sqlite"
         if self.is_sqlite and parsed.database in (None, "", ":memory:"):
             raise ValueError("SQLite needs a file: readers and the writer are different connections")
         self.url = parsed
@@ -106,6 +128,7 @@ class Store:
             f"sqlite:///file:{path}?mode=ro&uri=true",
             pool_size=READERS_MAX,
             max_overflow=0,
+            pool_timeout=READER_WAIT_S,
             connect_args={"check_same_thread": False},
         )
 
@@ -117,13 +140,16 @@ class Store:
         return engine
 
     def _postgres(self, pool: type[NullPool] | None) -> Engine:
-        options = {"options": f"-csearch_path={self.schema}"} if self.schema else {}
+        options: dict[str, Any] = dict(POSTGRES_PATIENCE)
+        if self.schema:
+            options["options"] = f"-csearch_path={self.schema}"
         if pool is not None:
             return create_engine(self.url, poolclass=pool, connect_args=options)
         return create_engine(
             self.url,
             pool_size=READERS_MAX,
             max_overflow=0,
+            pool_timeout=READER_WAIT_S,
             pool_pre_ping=True,
             connect_args=options,
             execution_options={"postgresql_readonly": True},
@@ -146,24 +172,36 @@ class Store:
         """The one writing connection. Raises WriterTaken."""
         self.claim_writer()
         connection = self._write_engine.connect()
-        if not self.is_sqlite:
-            with connection.begin():
-                if self.schema:
-                    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
-                lock = int.from_bytes(
-                    hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True
-                )
-                taken = connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}).scalar_one()
-            if not taken:
-                connection.close()
-                raise WriterTaken(self.place)
+        if not self.is_sqlite and not self._lock(connection):
+            connection.close()
+            raise WriterTaken(self.place)
         return connection
+
+    def _lock(self, connection: Connection) -> bool:
+        """Takes the schema's advisory lock, if need be once a session that has just ended lets it go."""
+        lock = int.from_bytes(hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True)
+        until = time.monotonic() + POSTGRES_LOCK_S_MAX
+        with connection.begin():
+            if self.schema:
+                connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+        while True:
+            with connection.begin():
+                if connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}).scalar_one():
+                    return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(POSTGRES_LOCK_PAUSE_S)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that reads committed rows and never writes."""
-        with Session(self.read_engine) as session:
-            yield session
+        """A session that reads committed rows and never writes. Raises Unavailable while the database gives no
+        connection."""
+        try:
+            with Session(self.read_engine) as session:
+                yield session
+        except (PoolTimeout, OperationalError) as error:
+            _log.warning("a read failed: %s", error)
+            raise Unavailable(retry_after_s=RETRY_AFTER_S) from error
 
     @contextmanager
     def one_moment(self) -> Iterator[Session]:
@@ -220,6 +258,9 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: b
     cursor = connection.connection.cursor()
     try:
         if connection.dialect.name == "sqlite":
+            if _in_event_loop():
+                cursor.executemany(_statement(table, True, replace, 1), rows)
+                return
             for start, count in _chunks(len(rows)):
                 values = list(chain.from_iterable(rows[start : start + count]))
                 cursor.execute(_statement(table, True, replace, count), values)
@@ -232,11 +273,21 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: b
         cursor.close()
 
 
+def _in_event_loop() -> bool:
+    """Whether this is the event loop's own thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _chunks(count: int) -> Iterator[tuple[int, int]]:
     """Cuts ``count`` rows into powers of two, largest first, as (start, count).
 
-    The driver lets go of the interpreter's lock and asks for it again at every statement that it steps, so many rows a
-    statement keep the writer from queueing behind the event loop; powers of two keep the prepared statements few.
+    The driver lets go of the interpreter's lock and asks for it again at every row that it steps, and for that the
+    writer's thread would queue behind the event loop: so it takes many rows a statement, in powers of two, which keep
+    the prepared statements few. In the event loop nobody is in the way, and a row a statement is the fastest.
     """
     start = 0
     while start < count:

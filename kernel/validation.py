@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from kernel.errors import InvalidInput, Language
@@ -13,9 +14,13 @@ _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 #: The type of an error that a whole model raises; its own field says which of the model's fields it is about.
 OF_MODEL = "of_model"
 
+#: Mistakes that are told at once: a body of nothing else would get an answer many times its size.
+BREACHES_MAX = 50
+
 #: Pydantic's rules, as far as bodies and queries use them. What is not listed is told in English.
 _ZH = {
     "bool_type": "应为布尔值 true 或 false。",
+    "dict_type": "应为 JSON 对象。",
     "enum": "应为以下之一：{expected}。",
     "extra_forbidden": "此处不接受该字段。",
     "float_type": "应为数字。",
@@ -76,7 +81,7 @@ class InvalidRequest(InvalidInput):
 
 def from_validation(errors: Iterable[Mapping[str, Any]]) -> InvalidRequest:
     """Pydantic's error list as one error naming each field and rule."""
-    return InvalidRequest([_breach(error) for error in errors])
+    return InvalidRequest([_breach(error) for error in islice(errors, BREACHES_MAX)])
 
 
 def _breach(error: Mapping[str, Any]) -> Breach:

@@ -214,7 +214,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/v1/participants", responses=problems(401, 403, 422, 429), operation_id="listCompanies")
     def companies(
-        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[CompanyAnswer]:
         """Companies, newest first; the operator and auditors see all of them, others their own. Scope: read."""
         principal = call.require("read")
@@ -226,7 +226,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/participants/{participant_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getCompany"
     )
-    def company(participant_id: CompanyId, call: Caller, session: Session = Depends(reads)) -> CompanyAnswer:
+    def company(participant_id: CompanyId, call: Caller, session: Session = reads) -> CompanyAnswer:
         """One company. Scope: read; another company's only for the operator and auditors."""
         principal = call.require("read")
         row = session.get(CompanyRow, participant_id)
@@ -310,7 +310,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/v1/facilities", responses=problems(401, 403, 422, 429), operation_id="listFacilities")
     def facilities(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         hub: Annotated[str | None, Query(max_length=24)] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -364,7 +364,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/v1/keys", responses=problems(401, 403, 422, 429), operation_id="listKeys")
     def keys(
-        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[KeyAnswer]:
         """Records of the company's keys, newest first. Scope: read."""
         principal = call.require("read")
@@ -380,7 +380,8 @@ def router(service: Service) -> APIRouter:
         operation_id="revokeKey",
     )
     async def revoke(key_id: KeyId, call: Caller) -> None:
-        """Ends a key of the caller's company at once, save the one that asks. The operator ends any."""
+        """Ends a key of the caller's company at once, save the one that asks. A key ends only keys that may do no more
+        than it may itself; the operator ends any."""
         principal = call.require("read")
         if key_id == principal.key_id:
             raise KeyInUse(field="key_id", key_id=key_id)
@@ -388,6 +389,9 @@ def router(service: Service) -> APIRouter:
             row = session.get(ApiKeyRow, key_id)
         if row is None or not ("operate" in principal.scopes or row.participant_id == principal.participant_id):
             raise NotFound(field="key_id", kind="key", id=key_id)
+        if "operate" not in principal.scopes:
+            for scope in row.scopes.split():
+                principal.require(scope)  # type: ignore[arg-type]
         await service.execute(call, commands.RevokeKey(key_id), f"DELETE /v1/keys/{key_id}")
 
     return routes

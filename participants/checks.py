@@ -6,21 +6,19 @@ Each check returns the value in its canonical form or raises InvalidInput naming
 from __future__ import annotations
 
 import re
-from unicodedata import category
 
 from stdnum.cn import uscc as china_uscc
 from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength
 
 from kernel.auth import SCOPES
 from kernel.errors import InvalidInput
+from kernel.text import UNSEEN
 from participants.model import E7_PER_DEGREE, FACILITY_KINDS, MINUTES_PER_DAY, NAME_CHARACTERS_MAX, ROLES, in_order
 
 #: Hubs are part of product ids, so they are plain capitals and digits without a hyphen.
 _HUB = re.compile(r"[A-Z][A-Z0-9]{1,23}", re.ASCII)
 _SECRET_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-#: Control characters, breaks of line and paragraph, and what is not seen itself but changes how the rest is seen: a
-#: name with a right-to-left override reads as another company's, one with a zero-width space is a second one like it.
-_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 def uscc(text: str, field: str = "uscc") -> str:
@@ -53,7 +51,7 @@ def uscc(text: str, field: str = "uscc") -> str:
 def line(text: str, field: str, characters_max: int = NAME_CHARACTERS_MAX) -> str:
     """One line of text that a person wrote, trimmed. Rules: ``text_length``, ``text_control``."""
     trimmed = text.strip()
-    if any(category(character) in _UNSEEN for character in trimmed):
+    if _UNSEEN.search(trimmed):
         raise InvalidInput(
             field, "text_control", "Write one line without control characters.", "请写单行文字，不含控制字符。"
         )

@@ -7,6 +7,7 @@ is not simulated. All times are UTC microseconds and fall on full ticks, so that
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -58,10 +59,11 @@ def plan_trip(rng: Random, origin: str, destination: str, window_start: int, win
     road_us = road_m(origin, destination) * 3_600 // (1_000 * rng.randint(*SPEED_KM_H)) * MICROS_PER_S
     empty_us = rng.randint(*EMPTYING_MIN) * MINUTE_US
     earliest = max(window_start - EARLY_MIN * MINUTE_US, window_start - fill_us - road_us)
-    latest = window_end - fill_us - road_us - empty_us - 2 * TICK_US
+    latest = window_end - fill_us - road_us - empty_us - 4 * TICK_US
     fill_at = earliest + min(rng.randint(0, STAGGER_MIN) * MINUTE_US, max(0, latest - earliest))
-    depart_at = fill_at + fill_us
-    return Plan(*map(on_tick, (fill_at, depart_at, depart_at + road_us, depart_at + road_us + empty_us)))
+    # Each stretch is rounded up by itself: a departure put off must not make the lorry faster.
+    ends = accumulate((on_tick(fill_at), *map(on_tick, (fill_us, road_us, empty_us))))
+    return Plan(*ends)
 
 
 def on_tick(at: int) -> int:

@@ -7,6 +7,7 @@ import re
 
 import msgspec
 
+from kernel.clock import market_day
 from kernel.machine import View
 from settlement import ledger
 from settlement.commands import AssignEntry, ImportStatement, MatchWithdrawal, OpenBooks
@@ -20,6 +21,7 @@ from settlement.errors import (
     EntryTargetRefused,
     StatementDiffers,
     StatementGap,
+    StatementInFuture,
     StatementOfAnotherAccount,
     StatementOutOfOrder,
     StatementOverlaps,
@@ -106,6 +108,9 @@ def import_statement(desk: Desk, command: ImportStatement) -> None:
         if before.content_hash != digest:
             raise StatementDiffers(field="reference", reference=statement.reference)
         return
+    today = market_day(desk.at).isoformat()
+    if statement.to_day > today:
+        raise StatementInFuture(field="to_day", to_day=statement.to_day, today=today)
     _check_balances(book, statement)
     _check_unread(desk.view, book, statement)
     desk.emit(

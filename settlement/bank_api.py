@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlmodel import Session, col, select
 
 from kernel.edge import PAGE_DEFAULT, Page
@@ -87,7 +87,7 @@ def bank_routes(service: SettlementService) -> APIRouter:
 
     @routes.get("/v1/bank-statements", responses=problems(401, 403, 422, 429), operation_id="listBankStatements")
     def statements(
-        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[ImportedStatement]:
         """Statements that were read, newest first. Scope: operate or audit."""
         require_overview(call)
@@ -101,7 +101,7 @@ def bank_routes(service: SettlementService) -> APIRouter:
     @routes.get("/v1/bank-entries", responses=problems(401, 403, 422, 429), operation_id="listBankEntries")
     def entries(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         state: Annotated[EntryStateText | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -142,9 +142,7 @@ def bank_routes(service: SettlementService) -> APIRouter:
     @routes.get(
         "/v1/payment-reference", responses=problems(401, 403, 404, 422, 429), operation_id="getPaymentReference"
     )
-    def reference(
-        call: Caller, session: Session = Depends(reads), participant_id: OfParticipant = None
-    ) -> PaymentReference:
+    def reference(call: Caller, session: Session = reads, participant_id: OfParticipant = None) -> PaymentReference:
         """What the caller's company writes on a payment to the market, and where it pays to. Scope: read."""
         principal = call.require("read")
         wanted = participant_id or principal.participant_id

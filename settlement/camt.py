@@ -38,6 +38,9 @@ VERSIONS = ("02", "04", "06", "08")
 #: camt.053 nests some 15 deep.
 DEPTH_MAX = 40
 ELEMENTS_MAX = 2_000_000
+#: What ISO 20022 itself allows an amount.
+TOTAL_DIGITS_MAX = 18
+FRACTION_DIGITS_MAX = 5
 
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.([0-9]{2})", re.ASCII)
 _PARSER = XmlParser(
@@ -164,7 +167,15 @@ def _code(choice: Any) -> Any:
 
 def _balance_fen(balance: Any, code: str) -> int:
     amount_fen = _fen(balance.amt, f"Bal.{code}.Amt")
-    return amount_fen if balance.cdt_dbt_ind.value == "CRDT" else -amount_fen
+    return amount_fen if _direction(balance, f"Bal.{code}") == "credit" else -amount_fen
+
+
+def _direction(booked: Any, field: str) -> Direction:
+    """Whether an entry or a balance is in credit or debit; an empty element is read as empty text."""
+    direction = _DIRECTIONS.get(getattr(booked.cdt_dbt_ind, "value", ""))
+    if direction is None:
+        raise InvalidInput(f"{field}.CdtDbtInd", "direction", "Write CRDT or DBIT.", "请写 CRDT 或 DBIT。")
+    return direction
 
 
 def _period_day(stmt: Any, end: str, balance: Any) -> str:
@@ -181,8 +192,9 @@ def _day(choice: Any, field: str) -> str:
 def _fen(amount: Any, field: str) -> int:
     """CNY with at most two decimals to fen, exactly."""
     need_cny(amount.ccy, f"{field}.Ccy")
-    fen = Decimal(amount.value).scaleb(2)
-    if not fen.is_finite() or fen != fen.to_integral_value() or fen < 0 or fen.adjusted() > 14:
+    value = Decimal(amount.value)
+    fen = value.scaleb(2) if _is_plain(value) else None
+    if fen is None or fen != fen.to_integral_value() or fen < 0 or fen.adjusted() > 14:
         raise InvalidInput(
             field,
             "precision",
@@ -190,6 +202,12 @@ def _fen(amount: Any, field: str) -> int:
             "人民币金额最多两位小数且不为负。",
         )
     return int(fen)
+
+
+def _is_plain(value: Decimal) -> bool:
+    """Whether a number is within the standard's own limits, where every step of arithmetic is exact."""
+    _, digits, exponent = value.as_tuple()  # of NaN and Infinity the exponent is a letter
+    return isinstance(exponent, int) and -FRACTION_DIGITS_MAX <= exponent <= 0 and len(digits) <= TOTAL_DIGITS_MAX
 
 
 def _lines(entry: Any, field: str) -> Iterator[StatementLine]:
@@ -228,7 +246,7 @@ def _detail_fen(detail: Any, entry: Any, field: str) -> int:
 
 
 def _line(entry: Any, detail: Any, amount_fen: int, field: str) -> StatementLine:
-    direction = _DIRECTIONS[entry.cdt_dbt_ind.value]
+    direction = _direction(entry, field)
     references = getattr(detail, "refs", None)
     end_to_end_id = getattr(references, "end_to_end_id", None) or ""
     bank_reference = getattr(references, "acct_svcr_ref", None) or entry.acct_svcr_ref or entry.ntry_ref

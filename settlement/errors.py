@@ -5,8 +5,8 @@
     ├── BatchTooLarge
     ├── BooksNotOpen, BooksOpenOtherwise
     ├── AccountIdRefused, AccountExistsOtherwise
-    ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder, StatementSize,
-    │   StatementOverlaps, StatementRepeated
+    ├── StatementOfAnotherAccount, StatementDiffers, StatementGap, StatementSum, StatementOutOfOrder,
+    │   StatementInFuture, StatementSize, StatementOverlaps, StatementRepeated
     ├── EntryNotOpen, EntryTargetRefused
     ├── NoPayoutAccount, WithdrawalAmount, WithdrawalExceedsFunds, WithdrawalExistsOtherwise, WithdrawalStateRefused
     └── NothingToPay
@@ -213,6 +213,14 @@ class StatementRepeated(Refusal):
     code, status = "statement_repeated", 409
     en = "Statement {reference} says, entry by entry, what {last} said: it is the same one under another reference."
     zh = "对账单 {reference} 与 {last} 逐条相同：系同一对账单的另一编号。"
+
+
+class StatementInFuture(Refusal):
+    """The statement ends on a day that has not come: taken, it would keep out every true one until then."""
+
+    code = "statement_in_future"
+    en = "The statement ends on {to_day}, and today is {today}."
+    zh = "该对账单截至 {to_day}，而今天是 {today}。"
 
 
 class StatementSize(Refusal):

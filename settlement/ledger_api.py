@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlmodel import Session, col, select
 
 from kernel.auth import Principal
@@ -50,7 +50,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
 
     @routes.get("/v1/accounts", responses=problems(401, 403, 422, 429), operation_id="listAccounts")
     def accounts(
-        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[AccountAnswer]:
         """Accounts by id: the caller's own; all of them for the operator and auditors. Scope: read."""
         principal = call.require("read")
@@ -86,7 +86,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
     def balance(
         account_id: AccountId,
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         at: Annotated[TimeIn | None, Query()] = None,
     ) -> BalanceAnswer:
         """An account as it stood at a time, by default now. Scope: read."""
@@ -113,7 +113,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
     def transfers(
         account_id: AccountId,
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> Page[TransferAnswer]:
@@ -142,7 +142,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
     @routes.get("/v1/obligations", responses=problems(401, 403, 422, 429), operation_id="listObligations")
     def obligations(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         state: Annotated[Literal["held", "refused", "paid", "voided"] | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -159,7 +159,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
     @routes.get("/v1/dues", responses=problems(401, 403, 422, 429), operation_id="listDues")
     def dues(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         settled: Annotated[bool | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -176,7 +176,7 @@ def ledger_routes(service: SettlementService) -> APIRouter:
 
     @routes.get("/v1/statements", responses=problems(401, 403, 404, 422, 429), operation_id="getDailyStatement")
     def statement(
-        day: Day, call: Caller, session: Session = Depends(reads), participant_id: OfParticipant = None
+        day: Day, call: Caller, session: Session = reads, participant_id: OfParticipant = None
     ) -> StatementAnswer:
         """A day of the caller's cash account: opening balance, movements, closing balance. Scope: read."""
         principal = call.require("read")

@@ -11,6 +11,7 @@ from kernel.edge import CURSOR_SCHEMA, PAGE_MAX
 from kernel.errors import Forbidden, Unauthenticated
 from kernel.http import KEY_PATTERN, Call
 from kernel.service import caller
+from kernel.text import UNSEEN
 
 #: A calendar day from 1970 to 2199 that exists, as a pattern, so that the published schema says exactly what is read.
 DAY_PATTERN = (
@@ -24,7 +25,7 @@ WITHDRAWAL_PATTERN = r"^W[1-9][0-9]{0,17}$"
 TRANSFER_PATTERN = r"^[!-~]{1,64}$"
 TEXT_PATTERN = r"^[^\x00-\x1f\x7f]{0,140}$"
 #: As the payment file takes it: no blank at either end, nothing that XML cannot hold.
-HOLDER_PATTERN = r"^[^\s\x00-\x1f\x7f\uFFFE\uFFFF]([^\x00-\x1f\x7f\uFFFE\uFFFF]{0,138}[^\s\x00-\x1f\x7f\uFFFE\uFFFF])?$"
+HOLDER_PATTERN = rf"^[^\s{UNSEEN}]([^{UNSEEN}]{{0,138}}[^\s{UNSEEN}])?$"
 TRANSFERS_PER_REQUEST_MAX = 100
 
 Caller = Annotated[Call, Depends(caller)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from kernel.auth import Principal
@@ -92,7 +92,7 @@ def payout_routes(service: SettlementService) -> APIRouter:
     @routes.get("/v1/withdrawals", responses=problems(401, 403, 422, 429), operation_id="listWithdrawals")
     def withdrawals(
         call: Caller,
-        session: Session = Depends(reads),
+        session: Session = reads,
         state: Annotated[WithdrawalStateText | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
@@ -110,7 +110,7 @@ def payout_routes(service: SettlementService) -> APIRouter:
     @routes.get(
         "/v1/withdrawals/{withdrawal_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getWithdrawal"
     )
-    def withdrawal(withdrawal_id: WithdrawalId, call: Caller, session: Session = Depends(reads)) -> WithdrawalAnswer:
+    def withdrawal(withdrawal_id: WithdrawalId, call: Caller, session: Session = reads) -> WithdrawalAnswer:
         """One withdrawal. Scope: read."""
         principal = call.require("read")
         return withdrawal_of(_own(session, principal, withdrawal_id, principal.sees_all))
@@ -179,7 +179,7 @@ def payout_routes(service: SettlementService) -> APIRouter:
 
     @routes.get("/v1/payment-files", responses=problems(401, 403, 422, 429), operation_id="listPaymentFiles")
     def files(
-        call: Caller, session: Session = Depends(reads), cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+        call: Caller, session: Session = reads, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
     ) -> Page[PaymentFileAnswer]:
         """Files for the bank, newest first. Scope: operate or audit."""
         require_overview(call)
@@ -192,7 +192,7 @@ def payout_routes(service: SettlementService) -> APIRouter:
         response_class=Response,
         operation_id="getPaymentFile",
     )
-    def file(payment_file_id: PaymentFileId, call: Caller, session: Session = Depends(reads)) -> Response:
+    def file(payment_file_id: PaymentFileId, call: Caller, session: Session = reads) -> Response:
         """A file as the bank takes it; the same bytes each time. Scope: operate or audit."""
         require_overview(call)
         batch, book = session.get(PaymentBatchRow, payment_file_id), session.get(BankBookRow, BANK)

@@ -26,7 +26,9 @@ from kernel.streams import Streams
 STREAM = "/v1/stream"
 EVENTS = "/v1/events"
 ASYNCAPI = "/asyncapi.json"
-#: How a server lets an application end a connection whose reader is stuck; see `h2market.uvicorn_protocol`.
+#: A frame may be as long as a batch of orders over REST: it is read in the event loop.
+FRAME_BYTES_MAX = 64 << 10
+#: How a server lets an application end a connection whose reader is stuck; see `h2market.uvicorn_stream`.
 CUT = "h2market.cut"
 
 
@@ -87,7 +89,7 @@ class Doors:
 
     async def _stream(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        call = Call(request_id(None), language_of(headers.get(b"accept-language", b"")), None, None, b"")
+        call = Call(request_id(None), language_of(headers.get(b"accept-language", b"")), None)
         await receive()  # websocket.connect
         try:
             if scope["path"] != STREAM:

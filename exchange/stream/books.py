@@ -43,7 +43,8 @@ def ladders(state: ExchangeState, product_id: str) -> tuple[Ladder, Ladder]:
 
 def implied_prices(book: Book | None) -> Implied:
     """The best implied bid and ask of a book; a product has at most one of them."""
-    found = best_implied(book) if book is not None and book.routes else None
+    # At the time 0 nothing has expired: as in the levels, an order counts until its end is in the log.
+    found = best_implied(book, "", 0) if book is not None and book.routes else None
     if book is None or found is None:
         return None, None
     level = ImpliedLevel(price_text(found.price_fen_per_kg), found.loads)

@@ -277,7 +277,7 @@ def _touch_implied(turn: Turn) -> None:
         book = state.books.get(product_id)
         if book is not None:
             for route in book.routes:
-                for part in (route.ex_works, route.haulage, route.delivered):
+                for part in route.parts():
                     turn.touch(part.product.id, touched.seq)
     everywhere = max((one.seq for one in turn.others if isinstance(one.event, _EVERYWHERE)), default=0)
     if everywhere:

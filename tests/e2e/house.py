@@ -116,7 +116,7 @@ class House:
         (fill,) = bought["fills"]
         self.names["shipment"] = f"S{fill['trade_id'][1:]}-1"
         self.names["bid"] = self.well("POST", "/v1/orders", "buyer", json=order("b-0", "buy", 1, "10.00"))["order_id"]
-        self.names["key"] = self.well("GET", "/v1/keys", "buyer")["items"][0]["key_id"]
+        self.names["buying"] = self.names["key"] = self.well("GET", "/v1/keys", "buyer")["items"][0]["key_id"]
         self.catch_up()
 
     @property

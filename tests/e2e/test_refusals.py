@@ -183,6 +183,7 @@ KEYS = [
       for method, path, body in (("POST", "/v1/orders", ordered()), ("DELETE", "/v1/orders/{order}", None),
                                  ("POST", "/v1/vehicles", {"plate": "晋X0002A"}), ("PUT", "/v1/capacities", CAPACITY),
                                  ("POST", "/v1/withdrawals", payout("1.00")))),
+    refused("reader", "DELETE", "/v1/keys/{buying}", 403, "forbidden", "Authorization", "scope"),
     *(refused("buyer", method, path, 403, "forbidden", "Authorization", "scope", json=body)
       for method, path, body in (("POST", "/v1/products", TERMS), ("POST", "/v1/participants", COMPANY),
                                  ("POST", "/v1/participants/{other}/suspension", {"reason": "why"}),

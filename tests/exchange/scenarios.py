@@ -17,19 +17,28 @@ good till cancelled unless another word says how long they hold. Options follow 
     key:K2                                sent under another key
 
 A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``. A refusal is written ``error code``; no event is
-``nothing``. The market of `opening` stands behind every case: a kilogram a load, so that a reservation is price times
-loads. X, HAUL and D make a route: hydrogen at Taiyuan, its haulage to Linfen, hydrogen delivered there.
+``nothing``. What stands is asked for between commands:
+
+    book X                      | 5 @ 100 , 3 @ 90 / 2 @ 110      what the book shows, bids / asks, best first
+    a status                    | partially_filled 2 of 5         its state in the words of FIX, its executed loads
+    money B1                    | reserved 300 committed 200
+    loads S1 hydrogen           | reserved 3 consumed 2
+    wait 60, pass 60                                              seconds go by, with and without alarms
+
+The market of `opening` stands behind every case: a kilogram a load, so that a reservation is price times loads. X, HAUL
+and D make a route: hydrogen at Taiyuan, its haulage to Linfen, hydrogen delivered there. Text after # is a remark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 from exchange import commands as c
 from exchange import events as e
 from exchange.machine import ExchangeMachine
-from exchange.model import CancelReason, OrderOptions, OrderTerms, ProductKind
+from exchange.model import CancelReason, Order, OrderOptions, OrderTerms, ProductKind
 from kernel.errors import H2MarketError
 from kernel.messages import Command, Event
 
@@ -44,6 +53,7 @@ TRADERS = {
     "S2": ("producer",),
     "O1": ("storage_operator",),
     "H1": ("haulier",),
+    "H2": ("haulier",),
     "Q1": ("producer", "station"),
     "A1": ("auditor",),
 }
@@ -88,6 +98,9 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "guarded": lambda product_id, collar, volatility, reference: product(
         product_id, collar_bps=int(collar), volatility_bps=int(volatility), reference_price_fen=int(reference)
     ),
+    "ex-works": lambda product_id, hub: product(product_id, hub=hub),
+    "haulage": lambda product_id, hub, destination: product(product_id, "haulage", destination, hub=hub),
+    "delivered": lambda product_id, hub: product(product_id, "delivered", hub=hub),
     "pending": lambda product_id: product(product_id, phase="pending"),
     "phase": c.ChangePhase,
     "open": c.OpenMarket,
@@ -168,6 +181,7 @@ class Scenario:
         self.names: dict[int, str] = {}
         self.ids: dict[str, int] = {}
         self.waited = 0
+        self.orders: dict[int, Order] = {}
         for command in opening():
             self.apply(command)
 
@@ -176,16 +190,20 @@ class Scenario:
         events = self.machine.apply(command, at, seq)
         self.log += [(seq + position, at, event) for position, event in enumerate(events)]
         self.machine.check()
+        self.orders |= {order_id: copy(order) for order_id, order in self.machine.state.changes.orders.items()}
         return events
 
     @property
     def now(self) -> int:
-        """Every event takes a microsecond, and ``wait`` as long as it says."""
+        """Every event takes a microsecond, ``wait`` and ``pass`` as long as they say."""
         return AT + len(self.log) + self.waited
 
     def run(self, line: str) -> str:
         """What the command of a line leads to."""
         words = line.split()
+        told = self.standing(words)
+        if told:
+            return told
         before = self.machine.digest()
         command = self.command(words)
         if isinstance(command, c.PlaceOrder):
@@ -200,6 +218,31 @@ class Scenario:
             return f"error {error.code}"
         return " ; ".join(self.told(event) for event in events) or "nothing"
 
+    def standing(self, words: list[str]) -> str:
+        """The answer to a question, "" if the words are a command."""
+        state = self.machine.state
+        match words:
+            case ["pass", seconds]:
+                self.waited += int(seconds) * 1_000_000
+                return "nothing"
+            case [label, "status"]:
+                order = self.orders[self.ids[label]]
+                return f"{order.status} {order.executed_loads} of {order.loads}"
+            case ["money", who]:
+                money = state.account(who).money
+                return f"reserved {money.reserved_fen} committed {money.committed_fen}"
+            case ["loads", who, commodity]:
+                capacity = state.window(commodity, WINDOW_START)[who]  # type: ignore[arg-type]
+                return f"reserved {capacity.reserved_loads} consumed {capacity.consumed_loads}"
+            case ["book", product_id]:
+                book = state.books[product_id]
+                sides = (
+                    " , ".join(f"{level.loads} @ {level.price}" for level in ladder.best_first()) or "-"
+                    for ladder in (book.bids, book.asks)
+                )
+                return " / ".join(sides)
+        return ""
+
     def name(self, word: str, order_id: int) -> None:
         self.names[order_id] = word
         self.ids[word] = order_id
@@ -210,7 +253,7 @@ class Scenario:
             case [label, who, "buy" | "sell" as side, loads, "@", price, *rest]:
                 return c.PlaceOrder(who, *order_terms(label, side, loads, price, rest, self.now))
             case ["basket", who, ":", *rest]:
-                parts = [part.split() for part in " ".join(rest).split(",")]
+                parts = [part.split() for part in " ".join(rest).split(",") if part.strip()]
                 return c.PlaceBasket(
                     who,
                     "K1",

@@ -163,7 +163,7 @@ def test_a_follower_stops_at_what_it_cannot_apply_and_goes_on_once_it_can(databa
                 for amount in (4, 8):
                     await two.source.submit(Add("a", amount), actor="K1")
                 await until(lambda: follower.error is not None)
-                assert follower.error == "LookupError: the third event is not understood"
+                assert follower.error == "LookupError"
                 assert (follower.cursor, two.cursor(), await follower.lag()) == (2, 2, 2)
                 assert two.values() == {"a": 3}
                 blocked = False
@@ -241,7 +241,7 @@ def test_a_courier_stands_at_a_command_that_is_refused(database_url: str) -> Non
             await two.source.submit(Add("a", 4), actor="K1")
             async with following(two.courier(handle)) as courier:
                 await until(lambda: courier.error is not None)
-                assert courier.error == "RuntimeError: Add was refused: a would fall to -4."
+                assert courier.error == "RuntimeError"
                 assert two.cursor("courier") == 0
                 await two.target.submit(Add("a", 4), actor="K1")
                 await until(lambda: two.cursor("courier") == 1)
@@ -284,7 +284,7 @@ def test_a_replica_copies_the_log_and_takes_no_event_that_does_not_continue_the_
             source = Tampered(two.store, two.source)
             async with following(Follower("replica", source, replica.deliver, replica.tail.seq)) as follower:
                 await until(lambda: follower.error is not None)
-                assert follower.error == f"{ChainBroken.__name__}: event 2 of mirror does not continue the chain"
+                assert follower.error == ChainBroken.__name__
                 assert (follower.cursor, replica.tail.seq, two.values(), heard) == (0, 0, {}, [])
                 source.honest = True
                 await until(lambda: follower.cursor == 3)

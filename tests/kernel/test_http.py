@@ -21,7 +21,7 @@ from kernel.validation import from_validation
 
 SECRET = "h2m_known"
 LIMIT, ANONYMOUS_LIMIT = 5, 3
-BODY_LIMIT = 1 << 20
+BODY_LIMIT = 256 << 10
 
 
 class Keys:

@@ -80,7 +80,7 @@ def test_a_job_that_fails_says_so_spares_the_others_and_rings_again() -> None:
         alarm = AlarmClock(clock, [diary.job("a", minute=0), diary.job("b", minute=0)])
         diary.broken.add("a")
         await alarm.start()
-        assert alarm.failures == {"a": "LookupError: a is broken"}
+        assert alarm.failures == {"a": "LookupError"}
         await alarm.advance(from_text("2026-03-02T09:00:00+08:00"))
         assert diary.entries == [("08:50", "b"), ("09:00", "b")]
         diary.broken.clear()
@@ -123,7 +123,7 @@ def test_by_the_machines_own_time_a_failed_job_rings_again_too(monkeypatch: pyte
 
         alarm = AlarmClock(SystemClock(), [(Job("yearly", {"month": 1, "day": 1}, ring), ring)])
         await alarm.start()
-        assert alarm.failures == {"yearly": "LookupError: broken at first"}
+        assert alarm.failures == {"yearly": "LookupError"}
         await asyncio.wait_for(again.wait(), 5)
         await asyncio.sleep(0)  # the job has returned
         assert alarm.failures == {}

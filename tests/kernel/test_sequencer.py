@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
+from kernel.batch import Batch
 from kernel.clock import SimulatedClock
 from kernel.errors import Internal, KeyReused, Unavailable
 from kernel.room import Room
@@ -51,6 +53,12 @@ def findings(sequencer: Sequencer) -> list[str]:
 def wait_for(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
     """Waits in the writer's thread for an event of the loop."""
     asyncio.run_coroutine_threadsafe(event.wait(), loop).result()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is waited for says nothing by itself
+            await asyncio.sleep(0.001)
 
 
 def key(name: str, body: bytes = b"") -> Key:
@@ -181,6 +189,98 @@ def test_an_unknown_commit_is_read_back(database_url: str, make_room: Callable[[
 
 
 @ROOMS
+def test_a_key_sent_again_while_its_commit_runs_takes_effect_once(
+    database_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            begun, go_on, commit = threading.Event(), threading.Event(), Sequencer._commit
+
+            def wait(self: Sequencer, batch: Batch) -> None:
+                begun.set()
+                assert go_on.wait(10)
+                commit(self, batch)
+
+            monkeypatch.setattr(Sequencer, "_commit", wait)
+            first = asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1", key=key("k")))
+            await until(begun.is_set)
+            same = asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1", key=key("k")))
+            other = asyncio.ensure_future(sequencer.submit(Add("a", 2), actor="K1", key=key("k", b"another body")))
+            await asyncio.sleep(0.02)
+            assert not (first.done() or same.done() or other.done())
+            go_on.set()
+            assert ((await first).replayed, (await same).replayed, (await same).seq) == (False, True, 1)
+            with pytest.raises(KeyReused):
+                await other
+            assert values(sequencer) == {"a": 1}
+            assert sequencer.commits == 2
+
+    asyncio.run(run())
+
+
+def test_a_batch_that_fails_takes_no_later_one_with_it(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives during a commit that fails is decided on the rebuilt room."""
+
+    async def run() -> None:
+        async with running(sqlite_url, memory_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+            begun, go_on, commit = threading.Event(), threading.Event(), Sequencer._commit
+
+            def fail(self: Sequencer, batch: Batch) -> None:
+                begun.set()
+                assert go_on.wait(10)
+                monkeypatch.setattr(Sequencer, "_commit", commit)
+                batch.transaction.rollback()
+                raise OSError("the disk is full")
+
+            monkeypatch.setattr(Sequencer, "_commit", fail)
+            doomed = [asyncio.ensure_future(sequencer.submit(Add("a", 10), actor="K1")) for _ in range(3)]
+            await until(begun.is_set)
+            late = asyncio.ensure_future(sequencer.submit(Add("a", 100), actor="K1"))
+            seen = asyncio.ensure_future(sequencer.read(lambda machine: machine.counters["a"].value))
+            await asyncio.sleep(0.02)
+            go_on.set()
+            refused = await asyncio.gather(*doomed, return_exceptions=True)
+            assert [type(one) for one in refused] == [Unavailable] * 3
+            assert ((await late).seq, await seen) == (2, 1)  # a read sees what was committed before its batch
+            assert (values(sequencer), sequencer.rebuilds, findings(sequencer)) == ({"a": 101}, 1, [])
+
+    asyncio.run(run())
+
+
+@ROOMS
+def test_a_caller_that_gives_up_leaves_its_command_and_its_neighbours(
+    database_url: str, make_room: Callable[[], Room]
+) -> None:
+    async def run() -> None:
+        async with running(database_url, make_room()) as sequencer:
+            sent = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1", key=key(f"{i}"))) for i in range(3)]
+            await asyncio.sleep(0)
+            sent[1].cancel()
+            assert [(await sent[0]).seq, (await sent[2]).seq] == [1, 3]
+            assert (await sequencer.submit(Add("a", 1), actor="K1", key=key("1"))).seq == 2
+
+    asyncio.run(run())
+
+
+def test_an_answer_or_a_listener_that_fails_spares_its_neighbours(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, memory_room()) as sequencer:
+            heard: list[object] = []
+
+            def fail(_outcome: object) -> None:
+                raise ZeroDivisionError
+
+            sequencer.on_commit(fail)
+            sequencer.enqueue((Envelope(Add("a", 1), "K1"),), fail)
+            sequencer.enqueue((Envelope(Add("a", 1), "K1"),), heard.append)
+            await until(lambda: bool(heard))
+            assert values(sequencer) == {"a": 2}
+
+    asyncio.run(run())
+
+
+@ROOMS
 def test_a_follower_moves_its_cursor_with_its_effects(database_url: str, make_room: Callable[[], Room]) -> None:
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
@@ -201,7 +301,7 @@ def test_a_full_queue_refuses(sqlite_url: str) -> None:
         async with running(sqlite_url, memory_room(), queue_max=3) as sequencer:
             hold = asyncio.Event()
             loop = asyncio.get_running_loop()
-            sequencer.writer.call(lambda _connection: wait_for(hold, loop))
+            sequencer.writer.call(lambda: wait_for(hold, loop))
             waiting = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1")) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Unavailable) as refused:
@@ -274,6 +374,22 @@ def test_a_second_writer_is_refused(database_url: str) -> None:
     first.close()
     second.connect_writer().close()
     second.close()
+
+
+def test_verify_names_an_event_whose_text_is_no_text(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, memory_room()) as sequencer:
+            await sequencer.submit(Add("a", 1), actor="K1")
+        store = Store(sqlite_url)
+        with store.connect_writer() as connection:
+            with connection.begin():
+                connection.execute(text("UPDATE counter_events SET payload = x'ff00'"))
+            with connection.begin():
+                found = list(verify_room(memory_room(), connection))
+        store.close()
+        assert [finding.rule for finding in found] == ["event_changed", "replay_failed"]
+
+    asyncio.run(run())
 
 
 @ROOMS

@@ -166,3 +166,8 @@ def test_one_moment_stays_the_same_while_others_commit(store: Store, writer: Con
         assert session.connection().execute(count).scalar_one() == 0
     with store.one_moment() as session:
         assert session.connection().execute(count).scalar_one() == len(ROWS)
+
+
+def test_another_kind_of_database_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="names sqlite or postgresql, not mysql"):
+        Store("mysql://host/name")

@@ -114,6 +114,7 @@ _REFUSALS: list[tuple[Command, str, str | None]] = [
     (register(9, "bank"), "choice", "roles"),
     (c.RegisterCompany(credit_code(9), "A", "甲", ()), "empty", "roles"),
     (c.RegisterCompany(credit_code(9), "  ", "甲", ("station",)), "text_length", "name"),
+    (c.RegisterCompany(credit_code(9), "A", "\u200b", ("station",)), "text_control", "name_zh"),
     (c.RegisterCompany(credit_code(9), "A", "甲\n乙", ("station",)), "text_control", "name_zh"),
     (c.RegisterCompany(credit_code(9), "A\u200bcme", "甲", ("station",)), "text_control", "name"),
     (c.RegisterCompany(credit_code(9), "A", "甲\u202e乙", ("station",)), "text_control", "name_zh"),

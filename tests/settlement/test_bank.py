@@ -18,6 +18,7 @@ from settlement.errors import (
     EntryTargetRefused,
     StatementDiffers,
     StatementGap,
+    StatementInFuture,
     StatementOfAnotherAccount,
     StatementOutOfOrder,
     StatementOverlaps,
@@ -93,6 +94,8 @@ def test_a_statement_continues_the_last_one() -> None:
         ({"closing_fen": 151}, StatementSum),
         ({"account_number": "6222000000000000"}, StatementOfAnotherAccount),
         ({"from_day": "2026-01-04", "to_day": "2026-01-04"}, StatementOutOfOrder),
+        ({"to_day": "2026-01-06"}, StatementInFuture),
+        ({"to_day": "9999-12-31"}, StatementInFuture),
         ({"lines": (deposit("P7", 0),)}, StatementSize),
         ({"lines": (deposit("P7", 1),) * 10_001, "closing_fen": 10_101}, StatementSize),
     ):

@@ -112,6 +112,21 @@ HOSTILE_CAMT = {
 }
 
 
+@pytest.mark.parametrize(
+    "amount", ["10.505", "1E1", "1E+999999", "1E-999999", "NaN", "sNaN", "Infinity", "-10.50", f"10.50{'0' * 40}1"]
+)
+def test_an_amount_that_is_no_plain_decimal_is_refused(amount: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_camt053(camt(">10.50</Amt>", f">{amount}</Amt>"))
+    assert (caught.value.field, caught.value.rule) == ("Ntry.1.Amt", "precision")
+
+
+def test_an_empty_direction_is_refused() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_camt053(camt().replace(b"<CdtDbtInd>CRDT</CdtDbtInd>", b"<CdtDbtInd/>"))
+    assert caught.value.rule == "direction"
+
+
 @pytest.mark.parametrize("rule", HOSTILE_CAMT)
 def test_a_camt_file_that_is_wrong_says_which_rule(rule: str) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from zlib import crc32
 
@@ -140,6 +141,10 @@ class Client:
         """Says something with an id, and gives what comes back under it."""
         name = message.setdefault("id", f"q{len(self.all)}")
         await self.say(**message)
+        return await self.answer(name)
+
+    async def answer(self, name: str) -> Message:
+        """The answer to what was said under an id."""
         return await self.hear(lambda one: one.get("id") == name)
 
     async def until_quiet(self) -> list[Message]:
@@ -151,14 +156,12 @@ class Client:
         return heard
 
     async def ended(self) -> tuple[int, str]:
-        """The code and the reason of the other side's close."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                while True:
+        """The code and the reason of the other side's close, once it comes."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.socket.close_code is None:
+                with suppress(websockets.ConnectionClosed):
                     self.heard.append(await self._next())
-        except websockets.ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            return closed.rcvd.code, closed.rcvd.reason
+        return self.socket.close_code, self.socket.close_reason or ""
 
     async def _next(self) -> Message:
         message: Message = json.loads(await self.socket.recv())

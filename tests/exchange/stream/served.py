@@ -13,13 +13,13 @@ import httpx
 import uvicorn
 import websockets
 
-from exchange.stream.api import Doors
+from exchange.stream.api import FRAME_BYTES_MAX, Doors
 from exchange.stream.hub import Hub
 from h2market.app import create_app
 from h2market.platform import Platform
-from h2market.uvicorn_protocol import CuttingProtocol, OneWriteProtocol
+from h2market.uvicorn_protocol import OneWriteProtocol
+from h2market.uvicorn_stream import CuttingProtocol
 from kernel.config import Settings
-from kernel.http import BODY_BYTES_MAX
 from kernel.messages import Command
 from kernel.sequencer import Outcome
 from tests.exchange.market import NOW, PRODUCT, order
@@ -41,12 +41,14 @@ class Served:
         self.hub: Hub = doors._hub
         self.door = doors._door
         self._socket = socket.socket()
+        # Small buffers, so that a reader that stops is noticed soon.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         self._socket.bind(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
             uvicorn.Config(
                 edge, log_config=None, access_log=False, lifespan="on", http=OneWriteProtocol, ws=CuttingProtocol,
-                ws_max_size=BODY_BYTES_MAX, ws_per_message_deflate=False,
+                ws_max_size=FRAME_BYTES_MAX, ws_per_message_deflate=False,
             )
         )  # fmt: skip
         self._started = threading.Event()
