@@ -30,6 +30,7 @@ class Subscription:
         self.name: Name = (channel, product_id)
         self.seq = -1  # of the last message; -1 before the first
         self.asked: str | None = None
+        self.broken = 0  # how often it did not add up since the last message that did
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._options = options
 
@@ -84,7 +85,7 @@ class BookSubscription(Subscription):
         else:
             assert isinstance(said, BookDelta)
             self.book.take(said)
-        self.seq = said.seq
+        self.seq, self.broken = said.seq, 0
 
     def pause(self) -> None:
         self.book.pause()
@@ -132,7 +133,9 @@ class Feed(Subscription):
                 raise Broken(f"{self.name}: after {self.seq} came a message that follows {said.prev_seq}")
         elif isinstance(said, _OF_EVENTS) and -1 < self.seq < said.seq:
             self._waiting.append(Gap(self.seq, said.seq))
-        self.seq = said.seq
+        self.seq, self.broken = said.seq, 0
+        if self._ended is not None:
+            return
         self._waiting.append(said)
         if len(self._waiting) > WAITING_MAX:
             self._waiting.clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -28,6 +27,8 @@ CONNECT_S_MAX = 10.0
 HEARTBEATS_MISSED_MAX = 2.5
 #: The largest message that is read: a snapshot of a full book has some hundred kilobytes.
 MESSAGE_BYTES_MAX = 16 << 20
+#: How often in a row a subscription may not add up before it is given up.
+BROKEN_MAX = 10
 #: Close codes after which there is no use in coming back.
 _SHUT_OUT = (4401, 4403)
 _NOT_FOUND = (401, 403, 404)
@@ -95,8 +96,7 @@ class Stream(OrderEntry):
             await socket.close()
         if self._running is not None:
             self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+            await asyncio.wait([self._running])
 
     @property
     def is_connected(self) -> bool:
@@ -148,9 +148,11 @@ class Stream(OrderEntry):
         try:
             async with asyncio.timeout(self._answer_s):
                 await asyncio.shield(one.ready)
-        except TimeoutError as error:
+        except BaseException as error:
             self._subscriptions.pop(one.name, None)
-            raise NoAnswer(f"the subscription to {one.name} was not answered") from error
+            if isinstance(error, TimeoutError):
+                raise NoAnswer(f"the subscription to {one.name} was not answered") from error
+            raise
         return one
 
     async def _begin(self, one: Subscription, *, anew: bool) -> None:
@@ -174,15 +176,13 @@ class Stream(OrderEntry):
             try:
                 await self._connect(first)
             except StreamError as error:
-                self._end(error)
-                if not first.done():
-                    first.set_exception(error)
+                self._fail(first, error)
                 return
-            except (OSError, TimeoutError, websockets.WebSocketException, msgspec.DecodeError):
+            except (OSError, TimeoutError, websockets.WebSocketException):
                 tries = 1 if self.connections > before else tries + 1
-            except Exception as error:
-                self._end(StreamError(f"the stream broke: {error!r}"))
-                raise
+            except msgspec.DecodeError as error:
+                self._fail(first, StreamError(f"the exchange said what this client cannot read: {error}"))
+                return
             finally:
                 self._lose()
             await asyncio.sleep(self._retry.wait_s(min(tries, 16)))
@@ -233,6 +233,11 @@ class Stream(OrderEntry):
             if said is not None:
                 await self._take(said)
 
+    def _fail(self, first: asyncio.Future[None], error: StreamError) -> None:
+        self._end(error)
+        if not first.done():
+            first.set_exception(error)
+
     def _lose(self) -> None:
         self._socket = self.welcome = None
         for one in self._subscriptions.values():
@@ -275,9 +280,14 @@ class Stream(OrderEntry):
         then, events go on after the last one that was heard."""
         try:
             step()
-        except Broken:
+        except Broken as broken:
             one.pause()
-            await self._begin(one, anew=one.name[0] in ("book", "ticker"))
+            one.broken += 1
+            if one.broken > BROKEN_MAX:
+                del self._subscriptions[one.name]
+                one.fail(StreamError(f"{broken}, {one.broken} times in a row"))
+            else:
+                await self._begin(one, anew=one.name[0] in ("book", "ticker"))
 
     async def _not_subscribed(self, said: ProblemSaid) -> bool:
         """Whether a problem is about a subscription; then what is to be done about it is done."""

@@ -133,9 +133,14 @@ def settle(
             failure: ClientError = NoAnswer(f"{request.method} {request.path}: {reply.error!r}")
             in_doubt = in_doubt or reply.sent
         elif reply.status < 400:
-            found = read(reply.content)
-            if not unsettled(found):
-                return found
+            try:
+                found = read(reply.content)
+            except msgspec.DecodeError as unread:  # not the exchange: a page of something in between
+                failure = NoAnswer(f"{request.method} {request.path} was answered with what cannot be read: {unread}")
+                in_doubt = True
+            else:
+                if not unsettled(found):
+                    return found
         else:
             error = _problem(reply)
             if reply.status < 500 and reply.status != _TOO_MANY:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,14 @@ def test_the_code_prints_what_the_page_says(served: Served) -> None:
 def test_public_names_are_complete_and_sorted() -> None:
     assert sorted(client.__all__) == list(client.__all__)
     assert all(hasattr(client, name) for name in client.__all__)
+
+
+def test_the_client_brings_nothing_of_the_server() -> None:
+    script = "import sys, h2market.client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
+    rooms = {"kernel", "participants", "exchange", "tracking", "settlement", "console", "seeds"}
+    assert rooms.isdisjoint(ran.stdout.split())
+    assert {"sqlalchemy", "fastapi", "pydantic", "uvicorn"}.isdisjoint(ran.stdout.split())
 
 
 def test_a_wrong_address_is_said_at_once() -> None:

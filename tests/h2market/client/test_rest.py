@@ -140,6 +140,7 @@ LOSSES: list[list[Any]] = [
     [BAD_GATEWAY],
     [(BAD_GATEWAY,)],
     [(problem(503, "outcome_unknown", 0),)],
+    [(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n<html/>",)],
     [problem(503, "unavailable", 0), "lose answer"],
     [problem(429, "rate_limited", 1)],
 ]

@@ -351,3 +351,40 @@ def test_limits_from_outside_come_over_the_stream(served: Served) -> None:
             assert [one.granted for one in said.events if isinstance(one, h.LimitsEvent)] == [Decimal("1000001.00")]
 
     run(steps())
+
+
+def test_what_can_never_add_up_ends_loudly(served: Served, proxy: Proxy) -> None:
+    def spoil(frame: bytes) -> bytes:
+        said = json.loads(frame)
+        if said["type"] == "book_snapshot":
+            said["checksum"] ^= 1
+        if said["type"] == "trades_snapshot":
+            said["seq"] = "many"
+        return json.dumps(said).encode()
+
+    async def steps() -> None:
+        proxy.frames = spoil
+        async with streaming(served, "buyer", proxy.url) as buyer:
+            book = await buyer.book(PRODUCT)
+            await until(lambda: book.product_id not in [name[1] for name in buyer._subscriptions])
+            assert not book.is_live
+            own = await buyer.own()
+            await buyer.trades()
+            with pytest.raises(h.StreamError, match="cannot read"):
+                await next_of(own, h.Gap)
+
+    run(steps())
+
+
+def test_a_feed_that_nobody_reads_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("h2market.client.feed.WAITING_MAX", 5)
+
+    async def steps() -> None:
+        async with streaming(served, "buyer") as buyer:
+            own = await buyer.own()
+            await trade_at_random(buyer, Random(4), "b", 10)
+            with pytest.raises(h.Overrun):
+                await next_of(own, h.Gap)
+            assert (await buyer.place(bid("last", 1, "20.00"))).status == "new"
+
+    run(steps())
