@@ -18,6 +18,8 @@ from h2market.client.talk import UNCHANGED, Retry
 
 #: How long order entry waits for its answer.
 ANSWER_S = 30.0
+#: The longest frame that the exchange reads; it closes a connection that brings a longer one.
+FRAME_BYTES_MAX = 1 << 16
 
 Said = TypeVar("Said", bound=Reply)
 encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -27,7 +29,10 @@ class _Asked:
     """A request that waits for its answer. ``sent``: it may have arrived."""
 
     def __init__(self, frame: dict[str, Any]) -> None:
-        self.text = encode(frame).decode()
+        data = encode(frame)
+        if len(data) > FRAME_BYTES_MAX:
+            raise ValueError(f"a frame of {len(data)} bytes is over the limit of {FRAME_BYTES_MAX}: send fewer orders")
+        self.text = data.decode()
         self.sent = False
         self.answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 

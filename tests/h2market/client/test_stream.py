@@ -87,6 +87,9 @@ def test_a_book_follows_and_orders_are_answered(served: Served) -> None:
                 await seller.cancel(placed.order_id)
             with pytest.raises(h.Refused):
                 await seller.place(offer("s-2", 1, "20.01"))
+            long = [offer(f"{number:064}", 1, "20.00", agreement="a" * 700) for number in range(100)]
+            with pytest.raises(ValueError, match="send fewer orders"):
+                await seller.place_batch(long)
             status, tickers = await buyer.status(), await buyer.tickers()
             assert (await next_of(status, h.StatusSnapshot)).is_open
             assert (await next_of(tickers, h.TickerSnapshot)).tickers[0].day_loads == 2
