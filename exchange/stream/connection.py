@@ -15,6 +15,7 @@ from exchange.stream.door import Door
 from exchange.stream.entry import INSTANCE, Desk
 from exchange.stream.hub import Hub
 from exchange.stream.outbox import STUCK_S_MAX, Outbox
+from exchange.stream.plain import PlainPlace, read_plain
 from exchange.stream.requests import (
     AnyRequest,
     Auth,
@@ -202,7 +203,7 @@ class Connection:
         assert self._caller is not None
         try:
             self._door.count(self._caller.key_id, time.monotonic())
-            request = read(frame)
+            request = read_plain(frame) or read(frame)
         except H2MarketError as error:
             self._refuse(error, _id_of(frame))
             return
@@ -215,7 +216,7 @@ class Connection:
         self._tasks.discard(task)
         self._room.release()
 
-    async def _answer(self, request: AnyRequest) -> None:
+    async def _answer(self, request: AnyRequest | PlainPlace) -> None:
         try:
             await self._do(request)
         except H2MarketError as error:
@@ -223,8 +224,8 @@ class Connection:
         except Exception as error:
             self._refuse(as_internal(error), request.id)
 
-    def _do(self, request: AnyRequest) -> Coroutine[Any, Any, None]:
-        if isinstance(request, Place):
+    def _do(self, request: AnyRequest | PlainPlace) -> Coroutine[Any, Any, None]:
+        if isinstance(request, PlainPlace | Place):
             return self._place(request)
         if isinstance(request, Subscribe):
             return self._in_lane(self._subscribe(request))
@@ -238,7 +239,7 @@ class Connection:
         async with self._lane:
             await step
 
-    async def _place(self, request: Place) -> None:
+    async def _place(self, request: Place | PlainPlace) -> None:
         assert self._caller is not None
         self._caller.require("trade")
         self._outbox.put(await self._desk.place(self._caller, request))

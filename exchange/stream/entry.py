@@ -12,11 +12,12 @@ import logging
 from collections.abc import Sequence
 
 from exchange import events as e
-from exchange.commands import AmendOrder, CancelOrder, CancelOrders
+from exchange.commands import AmendOrder, CancelOrder, CancelOrders, PlaceOrder
 from exchange.machine import ExchangeMachine
-from exchange.orders_api import NewOrder, change_answer, order_answer, order_key, place_command
+from exchange.orders_api import change_answer, order_answer, order_key, place_command
 from exchange.service import ExchangeService
 from exchange.stream.base import Said, encode
+from exchange.stream.plain import PlainPlace
 from exchange.stream.requests import Amend, Cancel, CancelAll, Changing, Once, Place
 from exchange.stream.said_talk import AllCancelled, CancelledPart, Changed, Entry, OnDisconnect, Placed
 from kernel.auth import Principal
@@ -47,30 +48,34 @@ class Desk:
         self._placed: dict[int, None] = {}
         self._look_at = REMEMBERED_MAX
 
-    async def place(self, caller: Principal, request: Place) -> bytes:
+    async def place(self, caller: Principal, request: Place | PlainPlace) -> bytes:
         """Places a frame of orders; gives the answer."""
-        commands = [place_command(caller.participant_id, caller.key_id, order) for order in request.orders]
+        participant_id, key_id = caller.participant_id, caller.key_id
+        if isinstance(request, PlainPlace):
+            commands = [PlaceOrder(participant_id, key_id, terms) for terms in request.terms]
+        else:
+            commands = [place_command(participant_id, key_id, order) for order in request.orders]
         results = await self._sequencer.submit_many(
-            [Envelope(command, caller.key_id, order_key(command)) for command in commands]
+            [Envelope(command, key_id, order_key(command)) for command in commands]
         )
         if self.on_disconnect == "cancel_placed":
             await self._remember(results)
         entries = [
-            self._entry(order, result, index)
-            for index, (order, result) in enumerate(zip(request.orders, results, strict=True))
+            self._entry(command.terms.client_order_id, result, index)
+            for index, (command, result) in enumerate(zip(commands, results, strict=True))
         ]
         return encode(Placed(request.id, entries))
 
-    def _entry(self, order: NewOrder, result: Result, index: int) -> Entry:
+    def _entry(self, name: str, result: Result, index: int) -> Entry:
         try:
             if isinstance(result, H2MarketError):
                 raise result
-            return Entry(order.client_order_id, 201, order_answer(result), None)
+            return Entry(name, 201, order_answer(result), None)
         except H2MarketError as error:
             if error.field is not None:
                 error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
             details = problem(error, request_id(None), self._language, INSTANCE)
-            return Entry(order.client_order_id, error.status, None, details)
+            return Entry(name, error.status, None, details)
 
     async def change(self, caller: Principal, request: Changing) -> bytes:
         """Amends or cancels; gives the answer. Raises what REST would."""
