@@ -36,6 +36,7 @@ class Server:
 
     def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
         self.database_url = database_url
+        self.clock = NOW  # where the simulated clock stands at the next start
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
@@ -52,7 +53,7 @@ class Server:
 
     def start(self) -> None:
         """Starts and waits until every room can write."""
-        arguments = ["h2market", "serve", "--port", str(self.port), "--simulated-clock", NOW]
+        arguments = ["h2market", "serve", "--port", str(self.port), "--simulated-clock", self.clock]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments], env=self._environment, stdout=log, stderr=log
