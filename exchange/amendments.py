@@ -14,8 +14,8 @@ from exchange.effects import EFFECTS
 from exchange.events import OrderActivated, OrderAmended, OrderHibernated, OrderPlaced
 from exchange.matching import cancel
 from exchange.model import ASIDE_ORDERS_MAX, Order
-from exchange.orders import aftermath, enter_again, would_trade
-from exchange.rules import access_breach, limit_breach, terms_breach
+from exchange.orders import aftermath, enter_again
+from exchange.rules import access_breach, limit_breach, terms_breach, would_trade
 from exchange.state import ExchangeState, new_order
 from kernel.messages import Event
 

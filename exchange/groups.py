@@ -16,8 +16,8 @@ from exchange.effects import EFFECTS
 from exchange.events import OrderPlaced, OrderRejected
 from exchange.matching import cancel
 from exchange.model import OrderTerms
-from exchange.orders import entry_breach, needs_breach, place_order, would_trade
-from exchange.rules import Breach, limit_breach
+from exchange.orders import place_order
+from exchange.rules import Breach, entry_breach, limit_breach, needs_breach, would_trade
 from exchange.state import ExchangeState, new_order
 from kernel.messages import Event
 

@@ -278,3 +278,12 @@ class MarketState(Entity, gc=False):
     halted: bool  # the operator's kill switch for the whole market
     day: str  # YYYY-MM-DD of the market's zone, "" before the first
     event_seq: int
+
+
+def clip_price(order: Order, product: Product) -> int:
+    """The price of an iceberg's next clip: the same where the changed one would be none of the product's."""
+    options = order.terms.options
+    assert options is not None
+    change = options.clip_price_change_fen
+    price = order.price_fen_per_kg + (-change if order.terms.side == "buy" else change)
+    return price if 0 < price <= product.price_max_fen else order.price_fen_per_kg

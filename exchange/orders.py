@@ -28,16 +28,9 @@ from exchange.effects import EFFECTS
 from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, PhaseChanged, Traded
 from exchange.implied import implied_before
 from exchange.matching import Left, cancel, expire_before, implied_trades, meet_own, trade
-from exchange.model import NEVER, CancelReason, Order, OrderTerms
+from exchange.model import NEVER, CancelReason, Order
 from exchange.rehearsal import fillable
-from exchange.rules import (
-    Breach,
-    access_breach,
-    limit_breach,
-    options_breach,
-    protected_price,
-    terms_breach,
-)
+from exchange.rules import entry_breach, needs_breach
 from exchange.state import (
     ExchangeState,
     end_order,
@@ -149,51 +142,6 @@ def _place_by_the_rules(state: ExchangeState, command: PlaceOrder, at: int, seq:
     if book.aside or book.routes:
         aftermath(state, book, at, seq, events)
     return events
-
-
-def entry_breach(
-    state: ExchangeState, account: Account, book: Book | None, participant_id: str, terms: OrderTerms, at: int
-) -> tuple[Breach | None, int]:
-    """The rule that an order breaks before its limit is asked, and the price that holds for it."""
-    price = terms.price_fen_per_kg
-    breach = access_breach(state, account, book, terms, at)
-    if breach is not None:
-        return breach, price
-    assert book is not None
-    if terms.options is not None:
-        breach = options_breach(state, book, participant_id, terms, at)
-        if breach is not None:
-            return breach, price
-        if not price:
-            price = protected_price(book, participant_id, terms, at)
-            if not price:
-                return (x.NoLiquidity.code, "order_type", 0), price
-    elif terms.time_in_force == "gtd":
-        return (x.OptionsConflict.code, "expires_at", 0), price
-    return terms_breach(book, price, terms.loads), price
-
-
-def needs_breach(account: Account, book: Book, order: Order, at: int) -> Breach | None:
-    """What the limit lacks of an order, or that it would trade though it must not."""
-    options = order.terms.options
-    if options is not None:
-        if options.hibernated:
-            return None
-        if options.post_only and would_trade(book, order, at):
-            return x.WouldTrade.code, "price", 0
-    needed = order.loads
-    if order.terms.side == "buy":
-        needed *= order.price_fen_per_kg * book.mass_kg
-    return limit_breach(account, book, order, needed)
-
-
-def would_trade(book: Book, order: Order, at: int) -> bool:
-    """Whether an order's price meets the other side, directly or through what is implied."""
-    ladder = book.asks if order.terms.side == "buy" else book.bids
-    first = ladder.first(at)
-    if first is not None and first.price_fen_per_kg * ladder.sign >= order.price_fen_per_kg * ladder.sign:
-        return True
-    return implied_before(book, order, None, at) is not None
 
 
 def _enter(

@@ -28,6 +28,7 @@ from exchange.model import (
     Order,
     Product,
     Trader,
+    clip_price,
     commodity_of,
 )
 from exchange.pace import Pace
@@ -398,15 +399,6 @@ def _refill(state: ExchangeState, book: Book, ladder: Ladder, level: Level, orde
     order.price_fen_per_kg = price
     state.reserve(order, book, order.open_loads, seq)
     ladder.place(order)
-
-
-def clip_price(order: Order, product: Product) -> int:
-    """The price of an iceberg's next clip: the same where the changed one would be none of the product's."""
-    options = order.terms.options
-    assert options is not None
-    change = options.clip_price_change_fen
-    price = order.price_fen_per_kg + (-change if order.terms.side == "buy" else change)
-    return price if 0 < price <= product.price_max_fen else order.price_fen_per_kg
 
 
 def _fill_whole(state: ExchangeState, book: Book, order: Order, event: e.Traded, at: int) -> None:

@@ -31,17 +31,17 @@ import tracking.api
 import tracking.published
 from exchange.orders_api import OrderRoutes
 from h2market import __version__
+from h2market.clock_api import clock_routes
 from h2market.platform import Platform
 from h2market.webhooks import CATALOGUE, guard_of, internal_router
-from kernel.clock import SimulatedClock, to_text
+from kernel.clock import SimulatedClock
 from kernel.config import SERVICES, Settings
-from kernel.edge import Answer, Body, TimeIn, TimeOut
-from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
+from kernel.edge import Answer, TimeOut
+from kernel.errors import H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
 from kernel.http import ASGIApp, Call, DirectRoute, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
-from kernel.quantity import MICROS_PER_S
 from kernel.service import caller
 from kernel.validation import from_validation
 
@@ -49,16 +49,13 @@ FACTS: dict[str, dict[str, Fact]] = {"exchange": exchange.published.FACTS, "trac
 #: Bank statements are files; everything else is small, and a hundred orders are smaller still. What a body may hold is
 #: read in the event loop: a megabyte of mistakes would keep everybody waiting for a second.
 BODY_LIMITS = {"/v1/bank-statements": 8 << 20, "/v1/orders": 64 << 10}
-#: One move of a simulated clock: every job that falls due on the way runs before the answer is given.
-CLOCK_STEP_DAYS_MAX = 7
 #: How often a waiting reader of a log looks for news.
 POLL_PAUSE_S = 0.02
 Caller = Annotated[Call, Depends(caller)]
-_DAY_US = 86_400 * MICROS_PER_S
 
 
 class FollowerHealth(Answer):
-    """How far a follower is behind the log it follows, in events."""
+    """How far a follower is behind, in events."""
 
     name: str
     cursor: int
@@ -86,22 +83,6 @@ class Health(Answer):
     rooms: list[RoomHealth]
     followers: list[FollowerHealth]
     failed_jobs: dict[str, str]
-
-
-class ClockMove(Body):
-    """Where to move a simulated clock."""
-
-    now: TimeIn
-
-
-class ClockAnswer(Answer):
-    """A simulated clock and how many jobs its move set off. ``rings_at`` is when the next one rings, null where none
-    will, and ``events`` how many events the logs of this process hold."""
-
-    now: TimeOut
-    fired: int
-    rings_at: TimeOut | None
-    events: int
 
 
 def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform: Platform | None = None) -> ASGIApp:
@@ -158,7 +139,7 @@ def create_fastapi(house: Platform) -> FastAPI:
     app.include_router(internal_router(house.notices))
     app.include_router(_internal(house))
     if isinstance(house.clock, SimulatedClock):
-        app.include_router(_clock(house))
+        app.include_router(clock_routes(house))
     _add_docs(app)
     _add_errors(app)
     return app
@@ -252,35 +233,6 @@ async def _follower(follower: Any) -> FollowerHealth:
     except Exception as unreachable:
         lag, error = 0, follower.error or brief(unreachable)
     return FollowerHealth(name=follower.name, cursor=follower.cursor, lag=lag, error=error)
-
-
-def _clock(house: Platform) -> APIRouter:
-    routes = APIRouter(tags=["operator"])
-
-    @routes.post("/v1/operator/clock", responses=problems(401, 403, 409, 413, 422, 429), operation_id="moveClock")
-    async def move(body: ClockMove, call: Caller) -> ClockAnswer:
-        """Moves the simulated clock forward, by a week at most, and runs the jobs that fall due on the way. Scope:
-        operate."""
-        if call.principal is None or "service" not in call.principal.scopes:
-            call.require("operate")
-        if body.now < house.clock.now_us():
-            raise Conflict(
-                field="now",
-                rule="clock_forward",
-                message=f"The clock stands at {to_text(house.clock.now_us())} and does not go back.",
-            )
-        if body.now > house.clock.now_us() + CLOCK_STEP_DAYS_MAX * _DAY_US:
-            raise Conflict(
-                field="now",
-                rule="clock_step",
-                message=f"One move takes the clock at most {CLOCK_STEP_DAYS_MAX} days on from "
-                f"{to_text(house.clock.now_us())}.",
-            )
-        fired = await house.alarm.advance(body.now)
-        events = sum(one.tail.seq for one in house.sequencers.values())
-        return ClockAnswer(now=house.clock.now_us(), fired=fired, rings_at=house.alarm.rings_at(), events=events)
-
-    return routes
 
 
 def _internal(house: Platform) -> APIRouter:
