@@ -112,7 +112,7 @@ def serve(
         access_log=False,
         proxy_headers=False,
         http=OneWriteProtocol,
-        ws=CuttingProtocol,
+        ws=CuttingProtocol if "exchange" in services else "none",  # others have no streams
         ws_max_size=FRAME_BYTES_MAX,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -14,7 +14,7 @@ import msgspec
 from exchange.service import ExchangeService
 from exchange.stream.asyncapi import document
 from exchange.stream.connection import CLOSE_TOO_MANY, Connection
-from exchange.stream.door import Door
+from exchange.stream.door import Door, Place
 from exchange.stream.hub import Hub
 from exchange.stream.server_events import ServerEvents
 from kernel.auth import Authenticator
@@ -95,8 +95,8 @@ class Doors:
             if scope["path"] != STREAM:
                 raise NotFound(field="path", rule="path", kind="path", id=scope["path"][:200])
             secret, name = self._caller(scope, headers.get(b"authorization"))
-            with self._door.place(name):
-                await self._talk(scope, receive, send, call, secret)
+            with self._door.take(name) as place:
+                await self._talk(scope, receive, send, call, secret, place)
         except H2MarketError as error:
             await _reject(scope, send, error, call)
 
@@ -114,7 +114,9 @@ class Doors:
             raise Unauthenticated(field="Authorization")
         return secret.strip().decode("latin-1"), found.key_id
 
-    async def _talk(self, scope: ASGIScope, receive: Receive, send: Send, call: Call, secret: str | None) -> None:
+    async def _talk(
+        self, scope: ASGIScope, receive: Receive, send: Send, call: Call, secret: str | None, place: Place
+    ) -> None:  # fmt: skip
         await send({"type": "websocket.accept"})
 
         async def send_text(text: str) -> None:
@@ -127,7 +129,7 @@ class Doors:
             text: str | bytes | None = message.get("text")
             return message["bytes"] if text is None else text
 
-        connection = Connection(self._hub, self._door, call.language, send_text, _closer(scope, send))
+        connection = Connection(self._hub, self._door, place, call.language, send_text, _closer(scope, send))
         await connection.run(next_frame, secret)
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from exchange.stream.base import Said, encode
 from exchange.stream.door import Door
+from exchange.stream.door import Place as Seat
 from exchange.stream.entry import INSTANCE, Desk
 from exchange.stream.hub import Hub
 from exchange.stream.outbox import STUCK_S_MAX, Outbox
@@ -40,7 +41,7 @@ from exchange.stream.said_talk import (
 from exchange.stream.subscription import Key, Subscription
 from kernel.auth import Principal
 from kernel.clock import to_text
-from kernel.errors import Conflict, H2MarketError, InvalidInput, Language, NotFound, Unauthenticated
+from kernel.errors import Conflict, H2MarketError, InvalidInput, Language, NotFound, RateLimited, Unauthenticated
 from kernel.http import as_internal, problem
 from kernel.ids import request_id
 
@@ -77,10 +78,13 @@ class Ended(Exception):
 class Connection:
     """A client's conversation. ``close(code, reason)`` ends it from this side, also where the reader is stuck."""
 
-    def __init__(self, hub: Hub, door: Door, language: Language, send: SendText, close: Close) -> None:
+    def __init__(
+        self, hub: Hub, door: Door, place: Seat, language: Language, send: SendText, close: Close
+    ) -> None:  # fmt: skip
         self.ended: tuple[int, str] | None = None
         self._hub = hub
         self._door = door
+        self._place_taken = place
         self._language: Language = language
         self._send = send
         self._close = close
@@ -174,6 +178,11 @@ class Connection:
             raise Ended(CLOSE_NO_KEY, "no such key")
         if not caller.active:
             raise Ended(CLOSE_SUSPENDED, "the company is not approved or is suspended")
+        try:
+            self._place_taken.move(caller.key_id)
+        except RateLimited as error:
+            self._refuse(error, request_name)
+            raise Ended(CLOSE_TOO_MANY, "this key has as many streams as it may") from error
         self._secret, self._caller = secret, caller
         hub = self._hub
         seq = hub.service.sequencer.tail.seq

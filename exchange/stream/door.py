@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from kernel.auth import Authenticator, Principal
 from kernel.errors import RateLimited
@@ -44,16 +43,37 @@ class Door:
         if count > limit:
             raise RateLimited(limit=limit, window_s=RATE_WINDOW_S, retry_after_s=math.ceil(left_s))
 
-    @contextmanager
-    def place(self, name: str) -> Iterator[None]:
+    def take(self, name: str) -> Place:
         """A place for one stream. Raises RateLimited where the name has no more."""
         taken = self._streams.get(name, 0)
         if taken >= self.streams_max:
             raise RateLimited(limit=self.streams_max, window_s=RATE_WINDOW_S, retry_after_s=RATE_WINDOW_S)
         self._streams[name] = taken + 1
-        try:
-            yield
-        finally:
-            self._streams[name] -= 1
-            if not self._streams[name]:
-                del self._streams[name]
+        return Place(self, name)
+
+    def give_back(self, name: str) -> None:
+        """Frees a place."""
+        self._streams[name] -= 1
+        if not self._streams[name]:
+            del self._streams[name]
+
+
+class Place:
+    """A place that one stream takes."""
+
+    def __init__(self, door: Door, name: str) -> None:
+        self.name = name
+        self._door = door
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._door.give_back(self.name)
+
+    def move(self, name: str) -> None:
+        """Takes a place of another name instead: an address's, once its key is known. Raises RateLimited."""
+        if name != self.name:
+            self._door.take(name)
+            self._door.give_back(self.name)
+            self.name = name

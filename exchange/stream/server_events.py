@@ -53,7 +53,7 @@ class ServerEvents:
         headers = dict(scope["headers"])
         after = _position(headers.get(b"last-event-id"), scope["query_string"], self._sequencer.tail.seq)
         secret = headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1")
-        with self._door.place(caller.key_id):
+        with self._door.take(caller.key_id):
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             gone = asyncio.create_task(_until_gone(receive))
             try:

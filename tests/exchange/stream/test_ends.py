@@ -81,6 +81,9 @@ def test_a_key_has_so_many_streams_and_no_more(served_here: Served) -> None:
                 async with served_here.connect("buyer"):
                     pass
             assert refused.value.response.status_code == 429
+            async with served_here.connect("") as late:  # its address has room, the key that it brings has none
+                await late.say(op="auth", key=served_here.secrets["buyer"])
+                assert (await late.ended())[0] == 4429
         async with served_here.client("buyer"):
             pass
 
