@@ -1,9 +1,10 @@
 """Durable, limit-checked, matched orders over HTTP, against two FastAPI endpoints in the same run.
 
-    noop     FastAPI with a pydantic body that does nothing: what the framework alone costs
-    naive    FastAPI, one SQLModel insert and commit a request: what one would write first
-    single   POST /v1/orders of the whole platform, answered after the commit
-    batch    POST /v1/orders/batch, 50 orders a request
+    noop       FastAPI with a pydantic body that does nothing: what the framework alone costs
+    naive      FastAPI, one SQLModel insert and commit a request: what one would write first
+    single     POST /v1/orders of the whole platform, answered after the commit
+    batch      POST /v1/orders/batch, 50 orders a request
+    websocket  /v1/stream, 50 orders a frame
 
 Servers and load generator are processes of their own; the rounds take turns, and ratios are of the medians. Run it as
 ``python -m benchmarks.orders [--quick] [--json]``.
@@ -29,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
-from benchmarks import load
+from benchmarks import frames, load
 from h2market.bootstrap import create_key
 from kernel.config import Settings
 from seeds.identity import credit_code
@@ -38,6 +40,8 @@ from seeds.identity import credit_code
 #: Enough that a commit is always shared: the rivals get the same.
 CONNECTIONS = 64
 BATCH_ORDERS = 50
+#: What sends so many at a time.
+MANY = ("batch", "websocket")
 PARTICIPANTS_A_SIDE = 8
 DAY = "2026-03-02"
 NOW = f"{DAY}T09:30:00+08:00"
@@ -164,6 +168,22 @@ class Market:
 
         return make
 
+    def frames(self, connection: int) -> tuple[str, Callable[[], bytes]]:
+        """A company's key, and frames of many orders each."""
+        side = "buy" if connection % 2 else "sell"
+        key = self.keys[side][(connection // 2) % PARTICIPANTS_A_SIDE]
+
+        def make() -> bytes:
+            orders = [self.order(2 * next(self._numbers) + (side == "buy")) for _ in range(BATCH_ORDERS)]
+            return msgspec.json.encode({"op": "place", "orders": orders})
+
+        return key, make
+
+
+def all_taken(answer: bytes) -> bool:
+    """Whether every order of a frame was taken."""
+    return answer.count(b'"problem":null') == BATCH_ORDERS
+
 
 def _done(response: httpx.Response) -> httpx.Response:
     if response.status_code >= 400:
@@ -230,6 +250,9 @@ def _rounds(market: Market, ports: dict[str, int], rounds: int, seconds: float) 
         "batch": lambda: asyncio.run(
             load.run(ports["ours"], [market.batch(i) for i in range(CONNECTIONS // 4)], seconds, b"200")
         ),
+        "websocket": lambda: asyncio.run(
+            frames.run(ports["ours"], [market.frames(i) for i in range(CONNECTIONS // 4)], seconds, all_taken)
+        ),
     }
     found: dict[str, list[load.Load]] = {name: [] for name in plans}
     for _ in range(rounds):
@@ -245,13 +268,14 @@ def _rounds(market: Market, ports: dict[str, int], rounds: int, seconds: float) 
 
 def _summary(found: dict[str, list[load.Load]]) -> dict[str, Any]:
     rates = {name: statistics.median(one.rate() for one in runs) for name, runs in found.items()}
-    orders_s = {**rates, "batch": rates["batch"] * BATCH_ORDERS}
+    orders_s = {**rates, **{name: rates[name] * BATCH_ORDERS for name in MANY}}
     result: dict[str, Any] = {
         "ratio_noop": round(rates["single"] / rates["noop"], 2),
         "ratio_naive": round(rates["single"] / rates["naive"], 2),
         "ratio_batch_noop": round(orders_s["batch"] / rates["noop"], 2),
+        "ratio_websocket_noop": round(orders_s["websocket"] / rates["noop"], 2),
         "orders": sum(one.answered for one in found["single"])
-        + BATCH_ORDERS * sum(one.answered for one in found["batch"]),
+        + BATCH_ORDERS * sum(one.answered for name in MANY for one in found[name]),
     }
     for name, runs in found.items():
         result[name] = {
@@ -271,9 +295,9 @@ def main() -> None:
     if options.json:
         print(json.dumps(result))
         return
-    for name in ("noop", "naive", "single", "batch"):
+    for name in ("noop", "naive", "single", "batch", "websocket"):
         one = result[name]
-        print(f"{name:8} {one['per_s']:>8} orders/s   p50 {one['p50_ms']:>8} ms   p99 {one['p99_ms']:>8} ms")
+        print(f"{name:9} {one['per_s']:>8} orders/s   p50 {one['p50_ms']:>8} ms   p99 {one['p99_ms']:>8} ms")
     print(f"single is {result['ratio_noop']} times noop and {result['ratio_naive']} times naive")
 
 

@@ -10,12 +10,13 @@ from exchange import errors as x
 from exchange.account import Account
 from exchange.book import Book
 from exchange.commands import ActivateOrder, AmendOrder, HibernateOrder
+from exchange.effects import EFFECTS
 from exchange.events import OrderActivated, OrderAmended, OrderHibernated, OrderPlaced
 from exchange.matching import cancel
-from exchange.model import Order
-from exchange.orders import aftermath, enter_again, would_trade
-from exchange.rules import access_breach, limit_breach, terms_breach
-from exchange.state import EFFECTS, ExchangeState, new_order
+from exchange.model import ASIDE_ORDERS_MAX, Order
+from exchange.orders import aftermath, enter_again
+from exchange.rules import access_breach, limit_breach, terms_breach, would_trade
+from exchange.state import ExchangeState, new_order
 from kernel.messages import Event
 
 
@@ -100,8 +101,11 @@ def activate_order(state: ExchangeState, command: ActivateOrder, at: int, seq: i
     breach = access_breach(state, account, book, order.terms, at)
     breach = breach or terms_breach(book, order.price_fen_per_kg, order.loads)
     options = order.terms.options
-    if breach is None and options is not None and options.post_only and would_trade(book, order, at):
-        breach = x.WouldTrade.code, "price", 0
+    if breach is None and options is not None:
+        if options.all_or_none and book.aside >= ASIDE_ORDERS_MAX:
+            breach = x.BookIsFull.code, "product_id", 0
+        elif options.post_only and would_trade(book, order, at):
+            breach = x.WouldTrade.code, "price", 0
     if breach is None:
         needed = order.open_loads
         if order.terms.side == "buy":

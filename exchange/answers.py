@@ -19,7 +19,7 @@ from exchange.model import (
     Side,
     TimeInForce,
 )
-from kernel.edge import Answer, Body, MassIn, MassOut, MoneyOut, PriceIn, PriceOut, TimeIn, TimeOut
+from kernel.edge import Answer, Body, Line, MassIn, MassOut, MoneyOut, PriceIn, PriceOut, TimeIn, TimeOut
 
 
 class NewProduct(Body):
@@ -80,13 +80,55 @@ class LevelAnswer(Answer):
     orders: int
 
 
+class IndicativeAnswer(Answer):
+    """What an auction would trade if it ended now; ``surplus_loads`` are of buyers where positive, of sellers where
+    negative."""
+
+    price: PriceOut
+    loads: int
+    surplus_loads: int
+
+
+class ImpliedAnswer(Answer):
+    """The best price that two other books imply: it trades like a level, after the orders at the same price, and is
+    counted in no level."""
+
+    price: PriceOut
+    loads: int
+
+
 class BookAnswer(Answer):
     """The best levels of a book, best first, after the exchange's event ``seq``."""
 
     product_id: str
     seq: int
+    phase: Phase
     bids: list[LevelAnswer]
     asks: list[LevelAnswer]
+    implied_bid: ImpliedAnswer | None
+    implied_ask: ImpliedAnswer | None
+    indicative: IndicativeAnswer | None = Field(description="In an auction whose two sides cross.")
+
+
+class PhaseChange(Body):
+    """Another phase for a product. An auction that ends is matched first, if what follows takes trades."""
+
+    phase: Literal["auction", "continuous", "halted", "frozen", "closed", "expired"]
+    reason: Line = "operator"
+    until: TimeIn | None = Field(default=None, description="When it becomes continuous again; left out: when told to.")
+
+
+class CandleAnswer(Answer):
+    """The trades of a product in one interval that begins at ``start``."""
+
+    start: TimeOut
+    open: PriceOut
+    high: PriceOut
+    low: PriceOut
+    close: PriceOut
+    average: PriceOut
+    loads: int
+    trades: int
 
 
 class PublicTrade(Answer):
@@ -172,12 +214,3 @@ class LimitsAnswer(Answer):
     committed: MoneyOut
     free: MoneyOut
     capacities: list[CapacityAnswer]
-
-
-class MarketAnswer(Answer):
-    """Whether orders are taken."""
-
-    is_open: bool
-    halted: bool
-    day: str
-    now: TimeOut

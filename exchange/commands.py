@@ -106,15 +106,20 @@ class ReinstateTrader(Command, frozen=True, gc=False):
 
 
 class KillTrader(Command, frozen=True, gc=False):
-    """Pulls a participant's kill switch: cancels its open orders and refuses new ones until it is released."""
+    """Pulls a participant's kill switch: cancels its open orders and refuses new ones until it is released.
+
+    The operator has one of its own for each participant, which the participant cannot release.
+    """
 
     participant_id: str
+    by_operator: bool = False
 
 
 class ReleaseTrader(Command, frozen=True, gc=False):
-    """Releases a participant's kill switch."""
+    """Releases a participant's kill switch, or the operator's for it."""
 
     participant_id: str
+    by_operator: bool = False
 
 
 class SetSelfTradeMode(Command, frozen=True, gc=False):
@@ -194,6 +199,14 @@ class PlaceBasket(Command, frozen=True, gc=False):
     terms: tuple[OrderTerms, ...]
 
 
+class PlaceGroup(Command, frozen=True, gc=False):
+    """Places orders that are all taken or all rejected; once taken, each trades for itself."""
+
+    participant_id: str
+    key_id: str
+    terms: tuple[OrderTerms, ...]
+
+
 class CancelOrder(Command, frozen=True, gc=False):
     """Cancels what is open of the participant's own order."""
 
@@ -202,7 +215,10 @@ class CancelOrder(Command, frozen=True, gc=False):
 
 
 class CancelOrders(Command, frozen=True, gc=False):
-    """Cancels all of a participant's open orders, or those of a product, a side or a key ("" for any)."""
+    """Cancels all of a participant's open orders, or those of a product, a side or a key ("" for any).
+
+    With ``order_ids`` only what is among them.
+    """
 
     participant_id: str
     product_id: str = ""
@@ -210,6 +226,7 @@ class CancelOrders(Command, frozen=True, gc=False):
     key_id: str = ""
     reason: CancelReason = "mass_cancel"
     on_disconnect_only: bool = False
+    order_ids: tuple[int, ...] = ()
 
 
 class AmendOrder(Command, frozen=True, gc=False):
@@ -259,6 +276,7 @@ COMMANDS: tuple[type[Command], ...] = (
     ReleaseCommitment,
     PlaceOrder,
     PlaceBasket,
+    PlaceGroup,
     CancelOrder,
     CancelOrders,
     AmendOrder,

@@ -42,6 +42,7 @@ Refusal
     ├── NoLiquidity            no_liquidity
     ├── WouldTrade             post_only_would_trade
     ├── BasketUnfilled         basket_unfilled
+    ├── GroupRejected          group_rejected
     └── NotAmendable           not_amendable
 """
 
@@ -363,6 +364,14 @@ class BasketUnfilled(OrderRefused):
     zh = "组合中的订单无法同时全部成交，故全部未成交。"
 
 
+class GroupRejected(OrderRefused):
+    """Another order of the same group is refused."""
+
+    code = "group_rejected"
+    en = "Another order of the group is refused, so none of them was placed."
+    zh = "同组中有其他订单被拒绝，故全部未受理。"
+
+
 class NotAmendable(OrderRefused):
     """The order is of a kind that cannot be changed so."""
 
@@ -403,6 +412,7 @@ ORDER_REFUSALS: dict[str, type[OrderRefused]] = {
         NoLiquidity,
         WouldTrade,
         BasketUnfilled,
+        GroupRejected,
         NotAmendable,
     )
 }

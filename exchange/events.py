@@ -113,15 +113,18 @@ class TraderReinstated(Event, frozen=True, gc=False):
 
 
 class TraderKilled(Event, frozen=True, gc=False):
-    """The participant's kill switch was pulled; its open orders were cancelled just before."""
+    """The participant's kill switch was pulled, its own or the operator's; its open orders were cancelled just
+    before."""
 
     participant_id: str
+    by_operator: bool = False
 
 
 class TraderReleased(Event, frozen=True, gc=False):
-    """The participant's kill switch was released."""
+    """The participant's kill switch was released, its own or the operator's."""
 
     participant_id: str
+    by_operator: bool = False
 
 
 class SelfTradeModeSet(Event, frozen=True, gc=False):

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, select
+from collections.abc import Sequence
 
-from exchange.commands import CloseMarket, CloseProduct, OpenMarket, RingAlarms
+from sqlmodel import Session, and_, col, or_, select
+
+from exchange.calendar import calendar
+from exchange.commands import ChangePhase, CloseMarket, CloseProduct, OpenMarket, RingAlarms
 from exchange.service import ExchangeService
 from exchange.tables import MarketRow, ProductRow
-from kernel.clock import to_datetime
+from kernel.errors import H2MarketError
 from kernel.jobs import Job
+from kernel.messages import Command
+from kernel.sequencer import Envelope
 
-#: Trading hours in Asia/Shanghai, every day: hydrogen is produced and burnt on Sundays too.
-OPENS_HOUR, CLOSES_HOUR = 9, 15
 ACTOR = "scheduler"
 
 
 async def keep_market_hours(service: ExchangeService) -> None:
-    """Opens or closes the market if the time says so and it was not done yet."""
-    now = to_datetime(service.clock.now_us())
-    today = now.date().isoformat()
+    """Opens or closes the market, and sends the books into their auctions, if the calendar says so and it was not done
+    yet. The alarm that ends an auction is rung before the market closes on its trades."""
+    now = service.clock.now_us()
+    wanted = calendar().at(now)
+    today = wanted.day.isoformat()
     with service.store.reading() as session:
         market = session.get(MarketRow, "market")
+        collecting: Sequence[str] = ()
+        if wanted.auction_until:
+            collecting = _not_collecting(session, wanted.auction_until)
     is_open, day = (market.is_open, market.day) if market else (False, "")
-    should_be_open = OPENS_HOUR <= now.hour < CLOSES_HOUR
-    if is_open and (not should_be_open or day != today):
-        await service.sequencer.submit(CloseMarket(day), actor=ACTOR)
+    commands: list[Command] = []
+    if is_open and (not wanted.is_open or day != today):
+        commands += [RingAlarms(), CloseMarket(day)]
         is_open = False
-    if should_be_open and not is_open and day <= today:
-        await service.sequencer.submit(OpenMarket(today), actor=ACTOR)
+    if wanted.is_open and not is_open and day <= today:
+        commands.append(OpenMarket(today))
+    commands += [ChangePhase(product_id, "auction", "calendar", wanted.auction_until) for product_id in collecting]
+    if commands:
+        for result in await service.sequencer.submit_many([Envelope(command, ACTOR) for command in commands]):
+            if isinstance(result, H2MarketError):
+                raise result
+
+
+def _not_collecting(session: Session, until: int) -> Sequence[str]:
+    """The products whose books trade, or collect until another time; what the operator decided is left alone."""
+    elsewhen = and_(col(ProductRow.phase) == "auction", col(ProductRow.phase_until).not_in((0, until)))
+    query = select(ProductRow.id).where(or_(col(ProductRow.phase) == "continuous", elsewhen))
+    return session.exec(query.order_by(ProductRow.id)).all()
 
 
 async def close_products(service: ExchangeService) -> None:
@@ -51,7 +71,7 @@ async def ring_alarms(service: ExchangeService) -> None:
 
 
 JOBS = (
-    Job("exchange.hours", {"hour": f"{OPENS_HOUR},{CLOSES_HOUR}", "minute": 0}, keep_market_hours),
+    Job("exchange.hours", {"minute": "*"}, keep_market_hours),
     Job("exchange.products", {"minute": "*/10"}, close_products),
     Job("exchange.alarms", {"second": "*"}, ring_alarms, simulated={"minute": "*"}),
 )

@@ -4,7 +4,7 @@
     evolve   event   --EFFECTS-->  state, changes
 
 A handler asks every rule before it changes anything, so a refusal cannot leave half a command behind. What an event
-does is written once, in `exchange.state`, for handlers and for `evolve` alike.
+does is written once, in `exchange.effects`, for handlers and for `evolve` alike.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from exchange import amendments, baskets, invariants, market, orders, phases, snapshot
+from exchange import amendments, baskets, groups, invariants, market, orders, phases, snapshot
 from exchange import commands as c
+from exchange.effects import EFFECTS
 from exchange.events import MarketOpened, MarketResumed, OrderCancelled, SelfTradeModeSet
-from exchange.state import EFFECTS, ExchangeState
+from exchange.state import ExchangeState
 from kernel.machine import Changes
 from kernel.messages import Command, Event
 
@@ -49,7 +50,7 @@ HANDLERS: dict[type[Command], Handler] = {
     c.HaltMarket: _decided(market.halt_market),
     c.ResumeMarket: _decided(market.resume_market),
     c.RingAlarms: phases.ring_alarms,
-    c.RequestQuote: _decided(market.request_quote),
+    c.RequestQuote: _decided(market.request_quote, timed=True),
     c.AdmitTrader: _decided(market.admit_trader),
     c.SuspendTrader: _decided(market.suspend_trader),
     c.ReinstateTrader: _decided(market.reinstate_trader),
@@ -64,6 +65,7 @@ HANDLERS: dict[type[Command], Handler] = {
     c.ReleaseCommitment: _decided(market.release_commitment),
     c.PlaceOrder: orders.place_order,
     c.PlaceBasket: baskets.place_basket,
+    c.PlaceGroup: groups.place_group,
     c.CancelOrder: orders.cancel_order,
     c.CancelOrders: orders.cancel_orders,
     c.AmendOrder: amendments.amend_order,

@@ -14,6 +14,7 @@ from exchange.errors import (
     MarketDayConflict,
     MarketIsClosed,
     MarketIsHalted,
+    OrderRateExceeded,
     ProductIsClosed,
     ProductNotFound,
     ProductTermsFixed,
@@ -158,13 +159,15 @@ def resume_market(state: ExchangeState, _command: c.ResumeMarket) -> list[Event]
     return [MarketResumed()] if state.market.halted else []
 
 
-def request_quote(state: ExchangeState, command: c.RequestQuote) -> list[Event]:
+def request_quote(state: ExchangeState, command: c.RequestQuote, at: int) -> list[Event]:
     """Raises an OrderRefused that says why the participant may not trade the product now, or LoadsOutOfRange."""
     book = state.books.get(command.product_id)
     account = state.account(command.participant_id)
     breach: tuple[str, str, int] | None = None
     if account.blocked:
         breach = account.blocked, "", 0
+    elif account.pace.room(at) < 1:  # the market hears of each, as of an order
+        breach = OrderRateExceeded.code, "", 0
     elif book is None:
         known = command.product_id in state.products
         breach = ProductIsClosed.code if known else ProductUnknown.code, "product_id", 0
@@ -210,15 +213,16 @@ def reinstate_trader(state: ExchangeState, command: c.ReinstateTrader) -> list[E
 def kill_trader(state: ExchangeState, command: c.KillTrader) -> list[Event]:
     """Raises TraderNotFound."""
     trader = _known_trader(state, command.participant_id)
-    if trader.killed:
+    if trader.barred if command.by_operator else trader.killed:
         return []
-    return [*cancellations(_own(state, trader.id), "kill_switch"), TraderKilled(trader.id)]
+    return [*cancellations(_own(state, trader.id), "kill_switch"), TraderKilled(trader.id, command.by_operator)]
 
 
 def release_trader(state: ExchangeState, command: c.ReleaseTrader) -> list[Event]:
     """Raises TraderNotFound."""
     trader = _known_trader(state, command.participant_id)
-    return [TraderReleased(trader.id)] if trader.killed else []
+    pulled = trader.barred if command.by_operator else trader.killed
+    return [TraderReleased(trader.id, command.by_operator)] if pulled else []
 
 
 def set_self_trade_mode(state: ExchangeState, command: c.SetSelfTradeMode) -> list[Event]:

@@ -66,13 +66,13 @@ def trade(
         if not keys or (key := keys[-1]) < limit:
             break
         price = key * sign
-        if price < calm_low or price > calm_high:
-            left = "volatility"
-            continue
         level = levels[price]
         resting = level.queue[0]
         if not resting.resting or resting.expires_at <= at:
             _clear_head(state, level, resting, at, seq, events)
+            continue
+        if price < calm_low or price > calm_high:
+            left = "volatility"
             continue
         if resting.participant_id == participant_id:
             left = meet_own(state, book, account, order, resting, at, seq, events, reserved)

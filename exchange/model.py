@@ -53,6 +53,7 @@ CancelReason = Literal[
     "amended_below_executed",
     "self_trade",
     "volatility",
+    "overtaken",
 ]
 
 # The widest terms a product may have. At all three at once an order's reservation is 10^18 fen, inside a signed 64-bit
@@ -205,7 +206,8 @@ class Trader(Entity, gc=False):
     id: str  # the participant's
     roles: str  # separated by blanks, in the order of admission
     suspended: bool
-    killed: bool  # its own or the operator's kill switch is pulled
+    killed: bool  # its own kill switch is pulled
+    barred: bool  # the operator's kill switch for it is pulled
     self_trade_mode: SelfTradeMode
     per_10s_max: int
     per_hour_max: int
@@ -256,6 +258,18 @@ class DeadMan(Entity, gc=False):
     event_seq: int
 
 
+class QuoteRequest(Entity, gc=False):
+    """What somebody asked quotes for."""
+
+    id: int
+    participant_id: str
+    product_id: str
+    side: Side | None  # None: the asker keeps it open
+    loads: int
+    asked_at: int
+    event_seq: int
+
+
 class MarketState(Entity, gc=False):
     """Whether orders are taken, and the trading day."""
 
@@ -264,3 +278,12 @@ class MarketState(Entity, gc=False):
     halted: bool  # the operator's kill switch for the whole market
     day: str  # YYYY-MM-DD of the market's zone, "" before the first
     event_seq: int
+
+
+def clip_price(order: Order, product: Product) -> int:
+    """The price of an iceberg's next clip: the same where the changed one would be none of the product's."""
+    options = order.terms.options
+    assert options is not None
+    change = options.clip_price_change_fen
+    price = order.price_fen_per_kg + (-change if order.terms.side == "buy" else change)
+    return price if 0 < price <= product.price_max_fen else order.price_fen_per_kg

@@ -24,21 +24,14 @@ from exchange import errors as x
 from exchange.account import Account
 from exchange.book import Book, agreement_of
 from exchange.commands import CancelOrder, CancelOrders, PlaceOrder
+from exchange.effects import EFFECTS
 from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, PhaseChanged, Traded
 from exchange.implied import implied_before
 from exchange.matching import Left, cancel, expire_before, implied_trades, meet_own, trade
-from exchange.model import NEVER, CancelReason, Order, OrderTerms
+from exchange.model import NEVER, CancelReason, Order
 from exchange.rehearsal import fillable
-from exchange.rules import (
-    Breach,
-    access_breach,
-    limit_breach,
-    options_breach,
-    protected_price,
-    terms_breach,
-)
+from exchange.rules import entry_breach, needs_breach
 from exchange.state import (
-    EFFECTS,
     ExchangeState,
     end_order,
     lift,
@@ -129,12 +122,12 @@ def _place_by_the_rules(state: ExchangeState, command: PlaceOrder, at: int, seq:
     participant_id, terms = command.participant_id, command.terms
     account = state.account(participant_id)
     book = state.books.get(terms.product_id)
-    breach, price = _breach(state, account, book, participant_id, terms, at)
+    breach, price = entry_breach(state, account, book, participant_id, terms, at)
     placed = OrderPlaced(seq, participant_id, command.key_id, price, terms)
     order = new_order(placed, at, seq)
     if breach is None:
         assert book is not None
-        breach = _limit_or_post_breach(account, book, order, at)
+        breach = needs_breach(account, book, order, at)
     if breach is not None:
         rejected = OrderRejected(seq, participant_id, command.key_id, terms, *breach)
         order_rejected(state, rejected, at, seq)
@@ -149,51 +142,6 @@ def _place_by_the_rules(state: ExchangeState, command: PlaceOrder, at: int, seq:
     if book.aside or book.routes:
         aftermath(state, book, at, seq, events)
     return events
-
-
-def _breach(
-    state: ExchangeState, account: Account, book: Book | None, participant_id: str, terms: OrderTerms, at: int
-) -> tuple[Breach | None, int]:
-    """The rule that an order breaks before its limit is asked, and the price that holds for it."""
-    price = terms.price_fen_per_kg
-    breach = access_breach(state, account, book, terms, at)
-    if breach is not None:
-        return breach, price
-    assert book is not None
-    if terms.options is not None:
-        breach = options_breach(state, book, participant_id, terms, at)
-        if breach is not None:
-            return breach, price
-        if not price:
-            price = protected_price(book, participant_id, terms, at)
-            if not price:
-                return (x.NoLiquidity.code, "order_type", 0), price
-    elif terms.time_in_force == "gtd":
-        return (x.OptionsConflict.code, "expires_at", 0), price
-    return terms_breach(book, price, terms.loads), price
-
-
-def _limit_or_post_breach(account: Account, book: Book, order: Order, at: int) -> Breach | None:
-    """What the limit lacks of an order, or that it would trade though it must not."""
-    options = order.terms.options
-    if options is not None:
-        if options.hibernated:
-            return None
-        if options.post_only and would_trade(book, order, at):
-            return x.WouldTrade.code, "price", 0
-    needed = order.loads
-    if order.terms.side == "buy":
-        needed *= order.price_fen_per_kg * book.mass_kg
-    return limit_breach(account, book, order, needed)
-
-
-def would_trade(book: Book, order: Order, at: int) -> bool:
-    """Whether an order's price meets the other side, directly or through what is implied."""
-    ladder = book.asks if order.terms.side == "buy" else book.bids
-    first = ladder.first(at)
-    if first is not None and first.price_fen_per_kg * ladder.sign >= order.price_fen_per_kg * ladder.sign:
-        return True
-    return implied_before(book, order, None, at) is not None
 
 
 def _enter(
@@ -463,9 +411,10 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
 def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int) -> list[Event]:
     """Cancels what fits, oldest first; what is frozen stays."""
     events: list[Event] = []
+    named = (state.orders[order_id] for order_id in command.order_ids if order_id in state.orders)
     fitting = [
         order
-        for order in state.orders.values()
+        for order in (named if command.order_ids else state.orders.values())
         if order.participant_id == command.participant_id
         and command.product_id in ("", order.terms.product_id)
         and command.side in (None, order.terms.side)

@@ -1,7 +1,7 @@
 """The order routes: plain ASGI, because an order's way through a framework costs more than its way through the book.
 
     POST   /v1/orders          place one order
-    POST   /v1/orders/batch    place up to 100, each for itself
+    POST   /v1/orders/batch    place up to 100: each for itself, all taken or none, or all filled at once or none
     PATCH  /v1/orders/O123     amend
     DELETE /v1/orders/O123     cancel
 
@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Match
 from exchange import events as e
 from exchange.commands import AmendOrder, CancelOrder, PlaceOrder
 from exchange.errors import order_refusal
+from exchange.group_keys import group_envelope, group_parts
 from exchange.model import LOADS_MAX, OrderOptions, OrderTerms, OrderType, TimeInForce
 from exchange.service import ExchangeService
 from kernel.clock import to_text
@@ -52,6 +53,8 @@ from kernel.validation import OF_MODEL, from_validation
 BATCH_ORDERS_MAX = 100
 _BATCH = "/v1/orders/batch"
 _ONE = "/v1/orders/"
+#: Looks like an order and is none; what it takes goes through the framework.
+_IMPORT = "/v1/orders/import"
 
 
 class NewOrder(Body):
@@ -101,9 +104,14 @@ class NewOrder(Body):
 
 
 class OrderBatch(Body):
-    """Orders in one commit: each for itself, or a linked basket that is filled in full at once or not at all."""
+    """Orders in one commit: each for itself, all taken or none, or a linked basket that is filled in full at once or
+    not at all."""
 
     orders: list[NewOrder] = Field(min_length=1, max_length=BATCH_ORDERS_MAX)
+    group: Literal["reject_partially", "reject_all", "basket"] = Field(
+        default="reject_partially",
+        description="Reject what must be; or all orders if one is; or all (fill-or-kill orders) unless all fill.",
+    )
 
 
 class Amendment(Body):
@@ -225,7 +233,7 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
     fills: tuple[FillAnswer, ...] = ()
     executed, loads, reason = 0, terms.loads, ""
     if len(outcome.events) > 1:
-        fills = _fills(outcome.events, order_id)
+        fills = fills_of(outcome.events, order_id)
         executed = sum(fill.loads for fill in fills if fill.leg != "haulage")
         for event in outcome.events:
             if isinstance(event, e.OrderCancelled) and event.order_id == order_id:
@@ -252,12 +260,12 @@ def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
         f"O{order_id}", "cancelled" if cancelled else "amended",
         format_price(amended.price_fen_per_kg) if amended else None,
         amended.loads if amended else None, cancelled.loads if cancelled else 0,
-        _fills(outcome.events, order_id),
+        fills_of(outcome.events, order_id),
         amended.keeps_priority if amended else None, to_text(outcome.at),
     )  # fmt: skip
 
 
-def _fills(events: Sequence[object], order_id: int) -> tuple[FillAnswer, ...]:
+def fills_of(events: Sequence[object], order_id: int) -> tuple[FillAnswer, ...]:
     """The trades of one order among the events: a stop that it elected, or another of its basket, has its own."""
     return tuple(
         FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads, event.leg)
@@ -288,6 +296,8 @@ class OrderRoutes(BaseRoute):
         if scope["type"] != "http" or not scope["path"].startswith(self.path):
             return False
         method, path = scope["method"], scope["path"]
+        if path == _IMPORT:
+            return bool(method != "POST")
         if path == _BATCH or (method == "POST" and path == self.path):
             return True
         return method in ("PATCH", "DELETE") and path.startswith(_ONE) and "/" not in path[len(_ONE) :]
@@ -307,7 +317,7 @@ class OrderRoutes(BaseRoute):
         for direct in self.direct:
             if (scope["method"], scope["path"]) == (direct.method, direct.path):
                 return await reply_of(direct, call)
-        if scope["path"] == _BATCH:
+        if scope["path"] in (_BATCH, _IMPORT):
             raise MethodNotAllowed(field="method", method=scope["method"], allow="POST")
         call.require("trade")
         order_id = number_of(scope["path"].removeprefix(_ONE), "O", "order")
@@ -333,12 +343,15 @@ class OrderRoutes(BaseRoute):
     def _place_batch(self, call: Call, respond: Respond) -> None:
         principal = call.require("trade")
         _check_media(call)
-        commands = [
-            place_command(principal.participant_id, principal.key_id, order)
-            for order in _parse(_batch, call.body).orders
-        ]
-        envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in commands]
-        self._service.sequencer.enqueue(envelopes, responding(respond, partial(_placed_batch, call, commands)))
+        batch = _parse(_batch, call.body)
+        commands = [place_command(principal.participant_id, principal.key_id, order) for order in batch.orders]
+        grouped = batch.group != "reject_partially"
+        if grouped:
+            envelopes = [group_envelope(commands, batch.group, orders_scope(principal.participant_id))]
+        else:
+            envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in commands]
+        answer = partial(_placed_batch, call, commands, grouped)
+        self._service.sequencer.enqueue(envelopes, responding(respond, answer))
 
     async def _amend(self, call: Call, order_id: int) -> tuple[int, bytes]:
         assert call.principal is not None
@@ -374,19 +387,21 @@ def _placed(outcome: list[Result] | H2MarketError) -> tuple[int, bytes]:
 
 
 def _placed_batch(
-    call: Call, commands: Sequence[PlaceOrder], outcome: list[Result] | H2MarketError
+    call: Call, commands: Sequence[PlaceOrder], grouped: bool, outcome: list[Result] | H2MarketError
 ) -> tuple[int, bytes]:
-    """The reply to a batch of orders: each has its own."""
+    """The reply to a batch of orders: each has its own. A group of them was one command."""
     if isinstance(outcome, H2MarketError):
         raise outcome
+    results = group_parts(outcome[0], commands) if grouped else outcome
     entries = [
-        _entry(call, command, result, index)
-        for index, (command, result) in enumerate(zip(commands, outcome, strict=True))
+        order_entry(call, command, result, f"orders.{index}", _BATCH)
+        for index, (command, result) in enumerate(zip(commands, results, strict=True))
     ]
     return 200, _encode({"results": entries})
 
 
-def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[str, Any]:
+def order_entry(call: Call, command: PlaceOrder, result: Result, place: str, path: str) -> dict[str, Any]:
+    """What became of one order among others; ``place`` is where the request has it."""
     try:
         if isinstance(result, H2MarketError):
             raise result
@@ -398,8 +413,8 @@ def _entry(call: Call, command: PlaceOrder, result: Result, index: int) -> dict[
         }
     except H2MarketError as error:
         if error.field is not None:
-            error.field = f"orders.{index}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
-        details = problem(error, call.request_id, call.language, _BATCH)
+            error.field = f"{place}.{'client_order_id' if isinstance(error, KeyReused) else error.field}"
+        details = problem(error, call.request_id, call.language, path)
         return {
             "client_order_id": command.terms.client_order_id,
             "status": error.status,

@@ -31,6 +31,19 @@ class BatchAnswer(Answer):
     results: list[BatchEntry]
 
 
+class ImportEntry(BatchEntry):
+    """What became of one row; the header is row 1."""
+
+    row: int
+
+
+class ImportAnswer(Answer):
+    """The results in the order of the file."""
+
+    placed: int
+    results: list[ImportEntry]
+
+
 def openapi_schemas() -> dict[str, Any]:
     """The schemas of the plain routes' bodies."""
     _, inward = models_json_schema(
@@ -89,11 +102,13 @@ def openapi_paths() -> dict[str, Any]:
     changes = (401, 403, 404, 413, 415, 422, 429, 503)
     return {
         "/v1/orders": {"post": _operation(
-            "placeOrder", "Places a limit order. A repeated client order id gives the first answer. Scope: trade.",
+            "placeOrder", "Places an order. A repeated client order id gives the first answer. Scope: trade.",
             "NewOrder", 201, "OrderAnswer", (401, 403, 409, 413, 415, 422, 429, 503))},
         "/v1/orders/batch": {"post": _operation(
-            "placeOrders", f"Places up to {BATCH_ORDERS_MAX} orders in one commit, each for itself. Scope: trade.",
-            "OrderBatch", 200, "BatchAnswer", (401, 403, 413, 415, 422, 429, 503))},
+            "placeOrders",
+            f"Places up to {BATCH_ORDERS_MAX} orders in one commit: each for itself, all taken or none, or a basket "
+            "that is filled in full at once or not at all. Scope: trade.",
+            "OrderBatch", 200, "BatchAnswer", (401, 403, 409, 413, 415, 422, 429, 503))},
         "/v1/orders/{order_id}": {
             "patch": _operation(
                 "amendOrder", "Amends an order: fewer loads keep its place, anything else loses it. Scope: trade.",

@@ -34,6 +34,13 @@ class Pace(msgspec.Struct, gc=False):
         """How many more may come now; changes nothing."""
         return self.allowed - self.used if at < self.ends_at else self._begun(at)[0]
 
+    def uses(self, at: int) -> tuple[int, int, int]:
+        """What was used of these ten seconds, this hour and this day; changes nothing."""
+        if at < self.ends_at:
+            return self.used, self.hour_used + self.used, self.day_used + self.used
+        _, _, hour_used, _, day_used = self._begun(at)
+        return 0, hour_used, day_used
+
     def count(self, at: int) -> None:
         """Counts one."""
         if at >= self.ends_at:

@@ -7,13 +7,14 @@ from heapq import heappop
 from exchange.auction import Equilibrium, equilibrium
 from exchange.book import Book, Ladder
 from exchange.commands import ChangePhase, RingAlarms
+from exchange.effects import EFFECTS
 from exchange.errors import MarketIsClosed, MarketIsHalted, PhaseUnsuitable, ProductNotFound
 from exchange.events import DeadManSet, PhaseChanged, Traded, Uncrossed
 from exchange.market import cancellations
 from exchange.matching import cancel
 from exchange.model import Phase
 from exchange.orders import aftermath, settle_all
-from exchange.state import EFFECTS, ExchangeState
+from exchange.state import ExchangeState
 from kernel.messages import Event
 
 #: Where each phase may lead on request; a book closes by `CloseProduct`.
@@ -26,6 +27,10 @@ NEXT: dict[Phase, frozenset[Phase]] = {
     "closed": frozenset({"expired"}),
     "expired": frozenset(),
 }
+
+
+#: (price, loads) of bids and of asks, the reference price, the tick.
+Collected = tuple[list[tuple[int, int]], list[tuple[int, int]], int, int]
 
 
 def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
@@ -69,9 +74,12 @@ def _move(
 
 def indicative(book: Book) -> Equilibrium | None:
     """What an auction would trade if it ended now."""
-    return equilibrium(
-        _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
-    )
+    return equilibrium(*collected_of(book))
+
+
+def collected_of(book: Book) -> Collected:
+    """What an auction collected, as `equilibrium` takes it."""
+    return _open(book.bids), _open(book.asks), book.product.reference_price_fen, book.product.price_tick_fen
 
 
 def _open(ladder: Ladder) -> list[tuple[int, int]]:

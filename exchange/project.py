@@ -6,7 +6,7 @@ import msgspec
 
 from exchange.changes import Printed
 from exchange.model import Order
-from exchange.tables import CapacityRow, MarketRow, MoneyRow, OrderRow, ProductRow, TradeRow, TraderRow
+from exchange.tables import CapacityRow, MarketRow, MoneyRow, OrderRow, ProductRow, QuoteRequestRow, TradeRow, TraderRow
 from kernel.room import Projected, table_of
 from kernel.store import Row
 
@@ -44,6 +44,7 @@ PROJECTIONS = {
     "exchange_orders": Projected(table_of(OrderRow), order_row),
     "exchange_trades": Projected(table_of(TradeRow), trade_row, once=True),
     "exchange_traders": Projected(table_of(TraderRow), msgspec.structs.astuple),
+    "exchange_quote_requests": Projected(table_of(QuoteRequestRow), msgspec.structs.astuple, once=True),
     "exchange_money": Projected(table_of(MoneyRow), msgspec.structs.astuple),
     "exchange_capacity": Projected(table_of(CapacityRow), msgspec.structs.astuple),
     "exchange_state": Projected(table_of(MarketRow), msgspec.structs.astuple),

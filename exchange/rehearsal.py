@@ -6,8 +6,8 @@ from copy import copy
 
 from exchange.book import Book, Ladder, Route
 from exchange.implied import implied_before, implies_offers, legs_of
-from exchange.model import Order, SelfTradeMode
-from exchange.state import clip_price, show
+from exchange.model import Order, SelfTradeMode, clip_price
+from exchange.state import show
 
 
 def fillable(book: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int, *, implied: bool = True) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from exchange import errors as x
 from exchange.account import Account
 from exchange.book import Book
-from exchange.implied import best_implied, implies_offers
+from exchange.implied import best_implied, implied_before, implies_offers
 from exchange.model import ASIDE_ORDERS_MAX, BASIS_POINTS, NEVER, Order, OrderOptions, OrderTerms, Phase
 from exchange.state import ExchangeState
 
@@ -176,3 +176,48 @@ def protected_price(book: Book, participant_id: str, terms: OrderTerms, at: int)
         return price - price % tick
     price = max(start - width, book.low)
     return price + -price % tick
+
+
+def entry_breach(
+    state: ExchangeState, account: Account, book: Book | None, participant_id: str, terms: OrderTerms, at: int
+) -> tuple[Breach | None, int]:
+    """The rule that an order breaks before its limit is asked, and the price that holds for it."""
+    price = terms.price_fen_per_kg
+    breach = access_breach(state, account, book, terms, at)
+    if breach is not None:
+        return breach, price
+    assert book is not None
+    if terms.options is not None:
+        breach = options_breach(state, book, participant_id, terms, at)
+        if breach is not None:
+            return breach, price
+        if not price:
+            price = protected_price(book, participant_id, terms, at)
+            if not price:
+                return (x.NoLiquidity.code, "order_type", 0), price
+    elif terms.time_in_force == "gtd":
+        return (x.OptionsConflict.code, "expires_at", 0), price
+    return terms_breach(book, price, terms.loads), price
+
+
+def needs_breach(account: Account, book: Book, order: Order, at: int) -> Breach | None:
+    """What the limit lacks of an order, or that it would trade though it must not."""
+    options = order.terms.options
+    if options is not None:
+        if options.hibernated:
+            return None
+        if options.post_only and would_trade(book, order, at):
+            return x.WouldTrade.code, "price", 0
+    needed = order.loads
+    if order.terms.side == "buy":
+        needed *= order.price_fen_per_kg * book.mass_kg
+    return limit_breach(account, book, order, needed)
+
+
+def would_trade(book: Book, order: Order, at: int) -> bool:
+    """Whether an order's price meets the other side, directly or through what is implied."""
+    ladder = book.asks if order.terms.side == "buy" else book.bids
+    first = ladder.first(at)
+    if first is not None and first.price_fen_per_kg * ladder.sign >= order.price_fen_per_kg * ladder.sign:
+        return True
+    return implied_before(book, order, None, at) is not None

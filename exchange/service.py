@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from copy import copy
 from itertools import islice
@@ -9,12 +10,15 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from exchange.auction import Equilibrium, equilibrium
 from exchange.book import Book
 from exchange.commands import COMMANDS
-from exchange.errors import ProductNotFound
+from exchange.errors import ProductNotFound, TraderNotFound
 from exchange.events import EVENTS
+from exchange.implied import best_implied, implies_offers
 from exchange.machine import ExchangeMachine
-from exchange.model import Product
+from exchange.model import DeadMan, MarketState, Phase, Product, Side, Trader
+from exchange.phases import Collected, collected_of
 from exchange.project import PROJECTIONS
 from exchange.tables import ExchangeEvent
 from kernel.machine import Machine
@@ -52,13 +56,31 @@ class Level(NamedTuple):
     orders: int
 
 
+class Implied(NamedTuple):
+    """The best price that two other books imply for one, and how many loads."""
+
+    side: Side  # buy for a bid, sell for an offer
+    price_fen_per_kg: int
+    loads: int
+
+
 class Depth(NamedTuple):
     """The best levels of a book, best first, as they were after the event ``seq``."""
 
     product_id: str
     seq: int
+    phase: Phase
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
+    implied: Implied | None = None
+    indicative: Equilibrium | None = None  # what the auction would trade if it ended now
+
+
+class Rates(NamedTuple):
+    """Orders and amendments of a participant in these ten seconds, this hour and this day: used and allowed."""
+
+    used: tuple[int, int, int]
+    allowed: tuple[int, int, int]
 
 
 class ExchangeService(Service):
@@ -75,23 +97,78 @@ class ExchangeService(Service):
 
     async def depth(self, product_id: str, levels: int) -> Depth:
         """The book of a product, read between two commits. Raises ProductNotFound; a closed product's book is empty."""
+        at = self.clock.now_us()
 
-        def read(machine: ExchangeMachine) -> Depth:
+        def read(machine: ExchangeMachine) -> tuple[Depth, Collected | None]:
             book = machine.state.books.get(product_id)
             if book is None:
                 if product_id not in machine.state.products:
                     raise ProductNotFound(field="product_id", product_id=product_id)
-                return Depth(product_id, self.sequencer.tail.seq, (), ())
-            return _depth(book, levels, self.sequencer.tail.seq)
+                phase = machine.state.products[product_id].phase
+                return Depth(product_id, self.sequencer.tail.seq, phase, (), ()), None
+            collected = collected_of(book) if book.product.phase == "auction" else None
+            return _depth(book, levels, self.sequencer.tail.seq, at), collected
 
-        depth = await self.sequencer.read(read)
+        depth, collected = await self.sequencer.read(read)
         assert isinstance(depth, Depth)
-        return depth
+        if collected is None:
+            return depth
+        # Off the writer, which only copied the orders: finding the price takes time where there are many.
+        return depth._replace(indicative=await asyncio.to_thread(equilibrium, *collected))
+
+    async def market(self) -> MarketState:
+        """The market as it stands."""
+
+        def read(machine: ExchangeMachine) -> MarketState:
+            return copy(machine.state.market)
+
+        market: MarketState = await self.sequencer.read(read)
+        return market
+
+    async def trader(self, participant_id: str) -> Trader:
+        """A trader as it stands. Raises TraderNotFound."""
+
+        def read(machine: ExchangeMachine) -> Trader:
+            return copy(_trader(machine, participant_id))
+
+        trader: Trader = await self.sequencer.read(read)
+        return trader
+
+    async def dead_man(self, participant_id: str) -> DeadMan | None:
+        """A participant's dead-man switch, None while it is off."""
+
+        def read(machine: ExchangeMachine) -> DeadMan | None:
+            return copy(machine.state.dead_men.get(participant_id))
+
+        switch: DeadMan | None = await self.sequencer.read(read)
+        return switch
+
+    async def rates(self, participant_id: str) -> Rates:
+        """What a participant used of its order rates, and how much it may. Raises TraderNotFound."""
+        at = self.clock.now_us()
+
+        def read(machine: ExchangeMachine) -> Rates:
+            trader = _trader(machine, participant_id)
+            allowed = trader.per_10s_max, trader.per_hour_max, trader.per_day_max
+            return Rates(machine.state.accounts[participant_id].pace.uses(at), allowed)
+
+        rates: Rates = await self.sequencer.read(read)
+        return rates
 
 
-def _depth(book: Book, levels: int, seq: int) -> Depth:
+def _depth(book: Book, levels: int, seq: int, at: int) -> Depth:
     bids, asks = (
         tuple(Level(level.price, level.loads, level.orders) for level in islice(ladder.best_first(), levels))
         for ladder in (book.bids, book.asks)
     )
-    return Depth(book.product.id, seq, bids, asks)
+    best = best_implied(book, "", at)
+    side: Side = "sell" if implies_offers(book) else "buy"
+    implied = None if best is None else Implied(side, best.price_fen_per_kg, best.loads)
+    return Depth(book.product.id, seq, book.product.phase, bids, asks, implied)
+
+
+def _trader(machine: ExchangeMachine, participant_id: str) -> Trader:
+    account = machine.state.accounts.get(participant_id)
+    if account is None or account.trader is None:
+        raise TraderNotFound(field="participant_id", participant_id=participant_id)
+    return account.trader

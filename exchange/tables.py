@@ -107,11 +107,27 @@ class TraderRow(SQLModel, table=True):
     roles: str = Field(sa_type=Text)
     suspended: bool = Field(sa_type=Boolean)
     killed: bool = Field(sa_type=Boolean)
+    barred: bool = Field(sa_type=Boolean)
     self_trade_mode: str = Field(sa_type=Text)
     per_10s_max: int = Field(sa_type=BigInteger)
     per_hour_max: int = Field(sa_type=BigInteger)
     per_day_max: int = Field(sa_type=BigInteger)
     admitted_at: int = Field(sa_type=BigInteger)
+    event_seq: int = Field(sa_type=BigInteger)
+
+
+class QuoteRequestRow(SQLModel, table=True):
+    """A request for quotes."""
+
+    __tablename__ = "exchange_quote_requests"
+    __table_args__ = (Index("exchange_quote_requests_of_product", "product_id", "id"),)
+
+    id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
+    participant_id: str = Field(sa_type=Text)
+    product_id: str = Field(sa_type=Text)
+    side: str | None = Field(sa_type=Text, nullable=True)
+    loads: int = Field(sa_type=BigInteger)
+    asked_at: int = Field(sa_type=BigInteger)
     event_seq: int = Field(sa_type=BigInteger)
 
 

@@ -23,22 +23,25 @@ from starlette.routing import Match
 
 import exchange.api
 import exchange.published
+import exchange.stream.api
 import participants.api
+import participants.webhooks_api
 import settlement.api
 import tracking.api
 import tracking.published
 from exchange.orders_api import OrderRoutes
 from h2market import __version__
+from h2market.clock_api import clock_routes
 from h2market.platform import Platform
-from kernel.clock import SimulatedClock, to_text
+from h2market.webhooks import CATALOGUE, guard_of, internal_router
+from kernel.clock import SimulatedClock
 from kernel.config import SERVICES, Settings
-from kernel.edge import Answer, Body, TimeIn, TimeOut
-from kernel.errors import Conflict, H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
+from kernel.edge import Answer, TimeOut
+from kernel.errors import H2MarketError, InvalidInput, MethodNotAllowed, NotFound, UnsupportedMedia, brief
 from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
 from kernel.http import ASGIApp, Call, DirectRoute, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
-from kernel.quantity import MICROS_PER_S
 from kernel.service import caller
 from kernel.validation import from_validation
 
@@ -46,16 +49,13 @@ FACTS: dict[str, dict[str, Fact]] = {"exchange": exchange.published.FACTS, "trac
 #: Bank statements are files; everything else is small, and a hundred orders are smaller still. What a body may hold is
 #: read in the event loop: a megabyte of mistakes would keep everybody waiting for a second.
 BODY_LIMITS = {"/v1/bank-statements": 8 << 20, "/v1/orders": 64 << 10}
-#: One move of a simulated clock: every job that falls due on the way runs before the answer is given.
-CLOCK_STEP_DAYS_MAX = 7
 #: How often a waiting reader of a log looks for news.
 POLL_PAUSE_S = 0.02
 Caller = Annotated[Call, Depends(caller)]
-_DAY_US = 86_400 * MICROS_PER_S
 
 
 class FollowerHealth(Answer):
-    """How far a follower is behind the log it follows, in events."""
+    """How far a follower is behind, in events."""
 
     name: str
     cursor: int
@@ -85,22 +85,6 @@ class Health(Answer):
     failed_jobs: dict[str, str]
 
 
-class ClockMove(Body):
-    """Where to move a simulated clock."""
-
-    now: TimeIn
-
-
-class ClockAnswer(Answer):
-    """A simulated clock and how many jobs its move set off. ``rings_at`` is when the next one rings, null where none
-    will, and ``events`` how many events the logs of this process hold."""
-
-    now: TimeOut
-    fired: int
-    rings_at: TimeOut | None
-    events: int
-
-
 def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform: Platform | None = None) -> ASGIApp:
     """The ASGI application of a process that runs ``services``."""
     house = platform or Platform(settings, services)
@@ -109,6 +93,15 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     if "exchange" in house.handlers:
         orders = OrderRoutes(house.service("exchange"))
         inside, direct = exchange.api.ahead_of(inside, orders), orders.direct
+        inside = exchange.stream.api.ahead_of(
+            inside,
+            house.service("exchange"),
+            house.streams,
+            house.key_ring,
+            per_window=settings.requests_per_window,
+            anonymous_per_window=settings.anonymous_per_window,
+            version=__version__,
+        )
     return Edge(
         inside,
         house.key_ring,
@@ -143,9 +136,10 @@ def create_fastapi(house: Platform) -> FastAPI:
     app.state.platform = house
     _add_rooms(app, house)
     app.include_router(_health(house))
+    app.include_router(internal_router(house.notices))
     app.include_router(_internal(house))
     if isinstance(house.clock, SimulatedClock):
-        app.include_router(_clock(house))
+        app.include_router(clock_routes(house))
     _add_docs(app)
     _add_errors(app)
     return app
@@ -155,7 +149,11 @@ def _add_rooms(app: FastAPI, house: Platform) -> None:
     if "exchange" in house.handlers:
         exchange.api.mount(app, house.service("exchange"))
     if "participants" in house.handlers:
-        app.include_router(participants.api.router(house.service("participants")))
+        register = house.service("participants")
+        app.include_router(participants.api.router(register))
+        if house.webhooks:
+            guard = guard_of(house.settings)
+            app.include_router(participants.webhooks_api.router(register, house.webhooks, guard, CATALOGUE))
     if "tracking" in house.handlers:
         app.include_router(tracking.api.router(house.service("tracking")))
     if "settlement" in house.handlers:
@@ -190,7 +188,7 @@ def _health(house: Platform) -> APIRouter:
             )
             for name, one in house.sequencers.items()
         ]
-        followers = await asyncio.gather(*(_follower(follower) for follower in house.followers))
+        followers = await asyncio.gather(*(_follower(follower) for follower in house.watched))
         ok = house.ready and not house.alarm.failures and all(follower.error is None for follower in followers)
         return Health(
             ok=ok,
@@ -219,8 +217,11 @@ def _health(house: Platform) -> APIRouter:
             house.metrics.queue.labels(name).set(one.waiting)
             house.metrics.commits.labels(name).set(one.commits)
             house.metrics.rebuilds.labels(name).set(one.rebuilds)
-        for follower in await asyncio.gather(*(_follower(follower) for follower in house.followers)):
+        for follower in await asyncio.gather(*(_follower(follower) for follower in house.watched)):
             house.metrics.lag.labels(follower.name).set(follower.lag)
+        if house.webhooks:
+            house.metrics.webhooks.labels("delivering").set(house.webhooks.delivering - house.webhooks.failing)
+            house.metrics.webhooks.labels("failing").set(house.webhooks.failing)
         return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes
@@ -232,35 +233,6 @@ async def _follower(follower: Any) -> FollowerHealth:
     except Exception as unreachable:
         lag, error = 0, follower.error or brief(unreachable)
     return FollowerHealth(name=follower.name, cursor=follower.cursor, lag=lag, error=error)
-
-
-def _clock(house: Platform) -> APIRouter:
-    routes = APIRouter(tags=["operator"])
-
-    @routes.post("/v1/operator/clock", responses=problems(401, 403, 409, 413, 422, 429), operation_id="moveClock")
-    async def move(body: ClockMove, call: Caller) -> ClockAnswer:
-        """Moves the simulated clock forward, by a week at most, and runs the jobs that fall due on the way. Scope:
-        operate."""
-        if call.principal is None or "service" not in call.principal.scopes:
-            call.require("operate")
-        if body.now < house.clock.now_us():
-            raise Conflict(
-                field="now",
-                rule="clock_forward",
-                message=f"The clock stands at {to_text(house.clock.now_us())} and does not go back.",
-            )
-        if body.now > house.clock.now_us() + CLOCK_STEP_DAYS_MAX * _DAY_US:
-            raise Conflict(
-                field="now",
-                rule="clock_step",
-                message=f"One move takes the clock at most {CLOCK_STEP_DAYS_MAX} days on from "
-                f"{to_text(house.clock.now_us())}.",
-            )
-        fired = await house.alarm.advance(body.now)
-        events = sum(one.tail.seq for one in house.sequencers.values())
-        return ClockAnswer(now=house.clock.now_us(), fired=fired, rings_at=house.alarm.rings_at(), events=events)
-
-    return routes
 
 
 def _internal(house: Platform) -> APIRouter:

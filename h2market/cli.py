@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,9 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="API keys. / API 密钥。")
 app.add_typer(keys, name="key")
+
+#: What a supervisor sees where the server could not start.
+SERVER_NOT_STARTED = 3
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line. / 最后一行输出一个 JSON 对象。")
@@ -71,7 +75,10 @@ def serve(
     """Serves the platform, or one service of it. / 启动整个平台或其中一个服务。"""
     import uvicorn
 
+    from exchange.stream.api import FRAME_BYTES_MAX
+    from h2market.platform import Platform
     from h2market.uvicorn_protocol import OneWriteProtocol
+    from h2market.uvicorn_stream import CuttingProtocol, LeavingServer
     from kernel.telemetry import set_up_logs
 
     voice = Voice(as_json=False)
@@ -89,13 +96,15 @@ def serve(
         return
     from h2market.app import create_app
 
-    application = create_app(settings, (service,) if service else SERVICES)
+    services = (service,) if service else SERVICES
+    platform = Platform(settings, services)
+    application = create_app(settings, services, platform)
     voice.note(
         f"h2market {__version__} on http://{host}:{port} (documentation: /docs)",
         f"h2market {__version__} 运行于 http://{host}:{port}（接口文档：/docs）",
     )
     _calm_collector()
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         host=host,
         port=port,
@@ -103,10 +112,17 @@ def serve(
         access_log=False,
         proxy_headers=False,
         http=OneWriteProtocol,
-        ws="none",  # there are no such routes, and they would go past the conventions
+        ws=CuttingProtocol if "exchange" in services else "none",  # others have no streams
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_S,
         lifespan="on",
     )
+    server = LeavingServer(config, platform.streams.leave)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(SERVER_NOT_STARTED)
 
 
 @app.command()
@@ -186,11 +202,18 @@ def openapi(
     """Prints the OpenAPI document. / 输出 OpenAPI 文档。"""
     from h2market.documents import openapi_document
 
-    text = json.dumps(openapi_document(), ensure_ascii=False, indent=None if as_json else 2)
-    if output:
-        output.write_text(text + "\n", encoding="utf-8")
-    else:
-        sys.stdout.write(text + "\n")
+    _print_document(openapi_document(), as_json, output)
+
+
+@app.command()
+def asyncapi(
+    as_json: AsJson = False,
+    output: Annotated[Path | None, typer.Option(help="Write to this file. / 写入文件。")] = None,
+) -> None:
+    """Prints the AsyncAPI document of the stream. / 输出推送接口的 AsyncAPI 文档。"""
+    from exchange.stream.asyncapi import document
+
+    _print_document(document(__version__), as_json, output)
 
 
 @keys.command("create")
@@ -281,6 +304,14 @@ def demo(
     _demonstrate(
         as_json, lambda voice: run_demo(voice, _settings(database_url), seed=seed_number, split=split, replace=replace)
     )
+
+
+def _print_document(document: dict[str, Any], as_json: bool, output: Path | None) -> None:
+    text = json.dumps(document, ensure_ascii=False, indent=None if as_json else 2)
+    if output:
+        output.write_text(text + "\n", encoding="utf-8")
+    else:
+        sys.stdout.write(text + "\n")
 
 
 def _calm_collector() -> None:

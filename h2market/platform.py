@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ import tracking.jobs
 import tracking.published
 import tracking.service
 from h2market.migrate import migrate
+from h2market.webhooks import BULLETINS, outgoing_of
 from kernel.auth import Principal
 from kernel.clock import Clock, SimulatedClock, SystemClock, from_text
 from kernel.config import SERVICES, Settings
@@ -54,14 +56,18 @@ from kernel.feed import (
 )
 from kernel.jobs import AlarmClock, Job
 from kernel.messages import Codec, Command, Event, Recorded
+from kernel.notice_feed import LocalNotices, NoticeFeed, NoticeSource, RemoteNotices
 from kernel.replica import Replica
 from kernel.room import Room
 from kernel.sequencer import Sequencer, Writer
 from kernel.service import Service
 from kernel.store import Store
+from kernel.streams import Streams
 from kernel.tables import CursorRow
 from kernel.telemetry import Metrics
+from participants.delivery import Deliverer
 from participants.directory import Directory
+from participants.signing import webhook_key
 
 _log = logging.getLogger("h2market.platform")
 
@@ -159,7 +165,13 @@ class Platform:
             if HOME[name] in self.services
         }
         self.replica = None if "participants" in self.sequencers else Replica(self.rooms["participants"], self.writer)
+        self.streams = Streams()
         self._clients: dict[str, httpx.AsyncClient] = {}
+        #: What the rooms of this process tell participants.
+        self.notices = {
+            name: LocalNotices(self.store, sequencer, BULLETINS[name]) for name, sequencer in self.sequencers.items()
+        }
+        self.webhooks = self._deliverer()
         self.followers: list[Follower] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.handlers: dict[str, Any] = self._handlers()
@@ -176,10 +188,13 @@ class Platform:
         if self.replica:
             self.replica.start(connection)
         with connection.begin():
+            key = webhook_key(connection, self.settings.webhook_key, secrets.token_bytes)
             for recorded in self.rooms["participants"].log.read(connection):
                 self.directory.update(recorded)
             cursors = {row.follower: row.seq for row in connection.execute(CursorRow.__table__.select())}  # type: ignore[attr-defined]
         (self.replica or self.sequencers["participants"]).on_commit(self._learn)
+        if self.webhooks:
+            await self.webhooks.start(connection, key)
         self.writer.start()
         self._follow(cursors)
         await self.alarm.start()
@@ -190,6 +205,8 @@ class Platform:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.webhooks:
+            await self.webhooks.stop()
         for client in self._clients.values():
             await client.aclose()
         await asyncio.to_thread(self.writer.stop)
@@ -198,6 +215,11 @@ class Platform:
     async def run_job(self, name: str) -> None:
         """Runs one job now. Raises KeyError for a name that is none."""
         await {job.name: run for job, run in self._jobs()}[name]()
+
+    @property
+    def watched(self) -> tuple[Follower | NoticeFeed, ...]:
+        """Whatever reads logs in this process."""
+        return (*self.followers, *(self.webhooks.feeds if self.webhooks else ()))
 
     @property
     def ready(self) -> bool:
@@ -214,6 +236,7 @@ class Platform:
         for one in recorded:
             self.directory.update(one)
         self.key_ring.forget()
+        self.streams.check_keys()
 
     def _handlers(self) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -260,6 +283,17 @@ class Platform:
         if room in self.sequencers:
             return LocalSource(self.store, self.sequencers[room])
         return RemoteSource(self._client(HOME[room]), room)
+
+    def _deliverer(self) -> Deliverer | None:
+        """Who delivers to webhooks: the process that writes the register. It tells of the logs that it can read."""
+        if "participants" not in self.sequencers:
+            return None
+        sources: dict[str, NoticeSource] = dict(self.notices)
+        for room, service in HOME.items():
+            if room not in sources and self.settings.url_of(service) and self.settings.service_key:
+                sources[room] = RemoteNotices(self._client(service), room)
+        register = self.sequencers["participants"]
+        return Deliverer(register, self.store, sources, lambda: outgoing_of(self.settings))
 
     def _facts(self, room: str, facts: Any) -> FactSource:
         if room in self.sequencers:

@@ -163,6 +163,13 @@ class OneWriteProtocol(HttpToolsProtocol):
         length = next((value for name, value in self.headers if name == b"content-length"), b"")
         return length.isdigit() and int(length) <= DIRECT_BODY_BYTES_MAX and self.parser.get_http_version() == "1.1"
 
+    def handle_websocket_upgrade(self) -> None:
+        """A stream has limits of its own."""
+        if self._look_task is not None:
+            self._look_task.cancel()
+            self._look_task = None
+        super().handle_websocket_upgrade()
+
     def on_body(self, body: bytes) -> None:
         """Bodies have a limit of their own."""
         self._overhead -= len(body)

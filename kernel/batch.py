@@ -28,11 +28,19 @@ class Key(NamedTuple):
 
 
 class Envelope(NamedTuple):
-    """A command, who sends it, and the key under which it takes effect once."""
+    """A command, who sends it, and the key under which it takes effect once.
+
+    A command that makes several things has a key for each: ``also`` are the others, with the same fingerprint.
+    """
 
     command: Command
     actor: str
     key: Key | None = None
+    also: tuple[Key, ...] = ()
+
+    def all_keys(self) -> tuple[Key, ...]:
+        """All its keys."""
+        return self.also if self.key is None else (self.key, *self.also) if self.also else (self.key,)
 
 
 class Cursor(NamedTuple):
@@ -134,8 +142,9 @@ class Batch:
         upsert_rows(self.connection, table_of(CursorRow), list(self.cursors.items()))
 
     def _one(self, unit: Unit, envelope: Envelope) -> Result:
-        command, actor, key = envelope
-        if key is not None:
+        command, actor = envelope.command, envelope.actor
+        keys = envelope.all_keys()
+        for key in keys:
             known = self.keys.get((key.scope, key.key))
             if known is not None:
                 fingerprint, outcome = known
@@ -152,7 +161,7 @@ class Batch:
         rows, self.tail = self.log.chain(self.tail, self.at, actor, events)
         self.rows += rows
         self.recorded += [Recorded(row.seq, self.at, actor, event) for row, event in zip(rows, events, strict=True)]
-        if key is not None:
+        for key in keys:
             self.keys[key.scope, key.key] = (
                 key.fingerprint,
                 Outcome(outcome.seq, self.at, outcome.events, replayed=True),
@@ -166,10 +175,10 @@ class Batch:
         """Loads what the batch's keys did before."""
         wanted = list(
             {
-                (self.room.name, envelope.key.scope, envelope.key.key)
+                (self.room.name, key.scope, key.key)
                 for unit in self.units
                 for envelope in unit.envelopes
-                if envelope.key
+                for key in envelope.all_keys()
             }
         )
         columns = ("scope", "key", "fingerprint", "first_seq", "events", "at")

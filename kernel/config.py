@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ DEFAULT_DATABASE_URL = "sqlite:///var/h2market.db"
 #: Requests one key may make in a window of ten seconds, and callers without a key, per address.
 REQUESTS_PER_WINDOW = 20_000
 ANONYMOUS_PER_WINDOW = 2_000
+#: Shorter keys can be guessed by who has seen a signature.
+WEBHOOK_KEY_CHARACTERS_MIN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class Settings:
     anonymous_per_window: int = ANONYMOUS_PER_WINDOW
     simulated_clock: str = ""
     scheduler: bool = True
+    webhook_key: str = ""
+    webhook_networks: tuple[str, ...] = ()
+    webhook_http: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -44,6 +50,9 @@ class Settings:
             anonymous_per_window=_positive(environ, "H2MARKET_ANONYMOUS_REQUESTS_PER_10S", ANONYMOUS_PER_WINDOW),
             simulated_clock=environ.get("H2MARKET_SIMULATED_CLOCK", ""),
             scheduler=environ.get("H2MARKET_SCHEDULER", "on").lower() not in ("off", "0", "no", "false"),
+            webhook_key=_long(environ, "H2MARKET_WEBHOOK_KEY", WEBHOOK_KEY_CHARACTERS_MIN),
+            webhook_networks=_networks(environ, "H2MARKET_WEBHOOK_NETWORKS"),
+            webhook_http=environ.get("H2MARKET_WEBHOOK_HTTP", "off").lower() in ("on", "1", "yes", "true"),
         )
 
     def url_of(self, service: str) -> str:
@@ -51,6 +60,23 @@ class Settings:
         return {"exchange": self.exchange_url, "tracking": self.tracking_url, "settlement": self.settlement_url}[
             service
         ]
+
+
+def _long(environ: Mapping[str, str], name: str, characters_min: int) -> str:
+    text = environ.get(name, "")
+    if text and len(text) < characters_min:
+        raise ValueError(f"{name} needs at least {characters_min} characters")
+    return text
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    networks = tuple(environ.get(name, "").replace(",", " ").split())
+    for one in networks:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise ValueError(f"{name} lists networks such as 10.1.0.0/16, not {one!r}") from error
+    return networks
 
 
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -95,6 +95,12 @@ _TIME_SCHEMA = {"type": "string", "format": "date-time", "examples": ["2026-01-0
 _TIME_IN_SCHEMA = {**_TIME_SCHEMA, "description": "RFC 3339 with its offset, from 1970 and before 2200."}
 TimeIn = Annotated[int, BeforeValidator(_time), WithJsonSchema(_TIME_IN_SCHEMA, mode="validation")]
 TimeOut = Annotated[int, PlainSerializer(to_text, return_type=str), WithJsonSchema(_TIME_SCHEMA, mode="serialization")]
+#: A calendar day from 1970 to 2199 that exists, as a pattern, so that the published schema says exactly what is read.
+DAY_PATTERN = (
+    r"^((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    r"|02-(0[1-9]|1[0-9]|2[0-8]))"
+    r"|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])|21(0[48]|[2468][048]|[13579][26]))-02-29)$"
+)
 #: One line of text that people write: nothing unseen, and not only blanks.
 LINE_PATTERN = rf"^[^{UNSEEN}]*[^\s{UNSEEN}][^{UNSEEN}]*$"
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=LINE_PATTERN)]

@@ -19,8 +19,8 @@ from kernel.clock import Clock, SimulatedClock, from_datetime, to_datetime
 from kernel.errors import brief
 from kernel.quantity import MICROS_PER_S
 
-#: Firings one move of a simulated clock may cause: a year of a job a minute would be a mistake of the caller.
-FIRINGS_MAX = 20_000
+#: Firings one move of a simulated clock may cause: a month of a job a minute would be a mistake of the caller.
+FIRINGS_MAX = 40_000
 #: When a job that failed rings again, unless its own time comes first: a commit that failed is most often one alone.
 RETRY_S = 60
 

@@ -58,6 +58,7 @@ class Metrics:
         self.commits = self._gauge("h2market_commits", "Transactions committed since the start.", "room")
         self.rebuilds = self._gauge("h2market_rebuilds", "Times a room was rebuilt after a failed commit.", "room")
         self.lag = self._gauge("h2market_follower_lag", "Events a follower has still to apply.", "follower")
+        self.webhooks = self._gauge("h2market_webhooks", "Webhooks that are delivering, and that are failing.", "state")
 
     def _gauge(self, name: str, meaning: str, label: str) -> Gauge:
         return Gauge(name, meaning, [label], registry=self.registry)

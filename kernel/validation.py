@@ -20,6 +20,7 @@ BREACHES_MAX = 50
 #: Pydantic's rules, as far as bodies and queries use them. What is not listed is told in English.
 _ZH = {
     "bool_type": "应为布尔值 true 或 false。",
+    "dict_type": "应为 JSON 对象。",
     "enum": "应为以下之一：{expected}。",
     "extra_forbidden": "此处不接受该字段。",
     "float_type": "应为数字。",
@@ -48,6 +49,8 @@ _ZH = {
     "time_range": "时间须在 1970 年与 2200 年之间。",
     "too_long": "最多 {max_length} 项。",
     "too_short": "至少 {min_length} 项。",
+    "union_tag_invalid": "应为以下之一：{expected_tags}。",
+    "union_tag_not_found": "缺少该字段。",
 }
 
 

@@ -13,10 +13,31 @@ from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength
 from kernel.auth import SCOPES
 from kernel.errors import InvalidInput
 from kernel.text import UNSEEN
-from participants.model import E7_PER_DEGREE, FACILITY_KINDS, MINUTES_PER_DAY, NAME_CHARACTERS_MAX, ROLES, in_order
+from participants.model import (
+    E7_PER_DEGREE,
+    FACILITY_KINDS,
+    MINUTES_PER_DAY,
+    NAME_CHARACTERS_MAX,
+    ROLES,
+    WEBHOOK_OVERLAP_S_MAX,
+    WEBHOOK_TYPES_MAX,
+    WEBHOOK_URL_CHARACTERS_MAX,
+    in_order,
+)
 
 #: Hubs are part of product ids, so they are plain capitals and digits without a hyphen.
 _HUB = re.compile(r"[A-Z][A-Z0-9]{1,23}", re.ASCII)
+#: Hosts in lower case; addresses of version 6 in brackets. No user, no fragment: one would be a secret in a place that
+#: is shown, the other is never sent.
+WEBHOOK_URL_PATTERN = (
+    r"^https?://(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+    r"([/?][!$&-;=?-Z_a-z~%]*)?$"
+)
+EVENT_TYPE_PATTERN = r"^[a-z_]{1,30}\.([a-z_]{1,30}|\*)$"
+_WEBHOOK_URL = re.compile(WEBHOOK_URL_PATTERN, re.ASCII)
+_EVENT_TYPE = re.compile(EVENT_TYPE_PATTERN, re.ASCII)
+_SALT = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SECRET_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UNSEEN = re.compile(f"[{UNSEEN}]")
 
@@ -118,6 +139,59 @@ def secret_hash(text: str, field: str = "secret_hash") -> str:
             "请提供密文的 SHA-256，以 64 位小写十六进制表示。",
         )
     return text
+
+
+def webhook_url(text: str, field: str = "url") -> str:
+    """An address that notices may be sent to, as far as its shape tells. Rules: ``text_length``, ``webhook_url``."""
+    if len(text) > WEBHOOK_URL_CHARACTERS_MAX:
+        raise InvalidInput(
+            field,
+            "text_length",
+            f"Write at most {WEBHOOK_URL_CHARACTERS_MAX} characters.",
+            f"最多 {WEBHOOK_URL_CHARACTERS_MAX} 个字符。",
+        )
+    if _WEBHOOK_URL.fullmatch(text) is None:
+        raise InvalidInput(
+            field,
+            "webhook_url",
+            "Write an address such as https://example.com/hooks, its host in lower case, without user and fragment.",
+            "请写形如 https://example.com/hooks 的地址：主机名小写，不含用户名和片段。",
+        )
+    return text
+
+
+def event_types(given: tuple[str, ...], field: str = "event_types") -> tuple[str, ...]:
+    """Types or groups of notices, sorted. Rules: ``empty``, ``too_long``, ``event_type``, ``repeated``."""
+    if not 0 < len(given) <= WEBHOOK_TYPES_MAX:
+        rule = "too_long" if given else "empty"
+        raise InvalidInput(
+            field, rule, f"Name 1 to {WEBHOOK_TYPES_MAX} types.", f"请列出 1 至 {WEBHOOK_TYPES_MAX} 个类型。"
+        )
+    if any(_EVENT_TYPE.fullmatch(one) is None for one in given):
+        raise InvalidInput(
+            field,
+            "event_type",
+            "A type looks like order.placed, a group like order.*.",
+            "类型形如 order.placed，类别形如 order.*。",
+        )
+    if len(set(given)) < len(given):
+        raise InvalidInput(field, "repeated", "Name each one once.", "请勿重复。")
+    return tuple(sorted(given))
+
+
+def salt(text: str, field: str = "salt") -> str:
+    """16 random bytes. Rule: ``salt``."""
+    if _SALT.fullmatch(text) is None:
+        raise InvalidInput(
+            field, "salt", "A salt is 32 lower-case hexadecimal digits.", "盐值为 32 位小写十六进制数字。"
+        )
+    return text
+
+
+def overlap_s(seconds: int, field: str = "overlap_s") -> int:
+    """How long two secrets sign. Rule: ``range``."""
+    _between(seconds, 0, WEBHOOK_OVERLAP_S_MAX, field)
+    return seconds
 
 
 def _choices(given: tuple[str, ...], allowed: tuple[str, ...], field: str) -> tuple[str, ...]:

@@ -64,6 +64,45 @@ class RevokeKey(Command, frozen=True, gc=False):
     key_id: str
 
 
+class AddWebhook(Command, frozen=True, gc=False):
+    """Has a company's notices sent to an address. The salt of its secret is drawn at the edge."""
+
+    participant_id: str
+    url: str
+    event_types: tuple[str, ...]
+    salt: str
+
+
+class ChangeWebhook(Command, frozen=True, gc=False):
+    """Changes what is not None. To activate a webhook, even an active one, has what waits sent at once."""
+
+    webhook_id: str
+    url: str | None = None
+    event_types: tuple[str, ...] | None = None
+    active: bool | None = None
+
+
+class RotateWebhookSecret(Command, frozen=True, gc=False):
+    """Gives a webhook a new secret; the one before signs beside it for ``overlap_s``."""
+
+    webhook_id: str
+    salt: str
+    overlap_s: int
+
+
+class DisableWebhook(Command, frozen=True, gc=False):
+    """Stops a webhook that has failed too long; its owner may activate it again."""
+
+    webhook_id: str
+    reason: str
+
+
+class DeleteWebhook(Command, frozen=True, gc=False):
+    """Ends a webhook for ever."""
+
+    webhook_id: str
+
+
 COMMANDS: tuple[type[Command], ...] = (
     RegisterCompany,
     ApproveCompany,
@@ -72,4 +111,9 @@ COMMANDS: tuple[type[Command], ...] = (
     AddFacility,
     IssueKey,
     RevokeKey,
+    AddWebhook,
+    ChangeWebhook,
+    RotateWebhookSecret,
+    DisableWebhook,
+    DeleteWebhook,
 )

@@ -8,14 +8,20 @@
     ├── CompanyIsSuspended      409  a suspended company changes nothing in the register
     ├── SecretInUse             409  another key has this secret
     ├── KeyAlreadyRevoked       409
-    └── KeyInUse                409  a key does not revoke itself
+    ├── KeyInUse                409  a key does not revoke itself
+    ├── WebhookNotActive        409  only an active webhook can be disabled
+    └── WebhookBusy             409  a ping to it is under way
     Refusal
     ├── RolesExclude            422  operator and auditor stand alone
     ├── FacilityNeedsRole       422  the company has no role for this kind of facility
     ├── ScopeNotAllowed         422  the company's roles do not carry the scope
     ├── ServiceKeyByCommandLine 422  service keys come from the command line alone
     ├── FacilitiesFull          422
-    └── KeysFull                422
+    ├── KeysFull                422
+    ├── WebhooksFull            422
+    ├── WebhookNeedsHttps       422  the address is not encrypted
+    ├── WebhookAddressRefused   422  the address is inside a network that nothing is sent to
+    └── EventTypeUnknown        422  no notice has this type
 
 A field that breaks a rule of its shape is a `kernel.errors.InvalidInput`; an id that names nothing is a `NotFound`.
 """
@@ -135,3 +141,51 @@ class KeysFull(Refusal):
     code = "keys_full"
     en = "{participant_id} has {limit} keys in use, the most a company may have: revoke one first."
     zh = "{participant_id} 已有 {limit} 个有效密钥，达到上限：请先吊销一个。"
+
+
+class WebhookNotActive(Conflict):
+    """What does not send cannot fail."""
+
+    code = "webhook_not_active"
+    en = "{webhook_id} is {state}: only an active webhook can be disabled."
+    zh = "{webhook_id} 的状态为 {state}：只有启用中的回调可以停用。"
+
+
+class WebhookBusy(Conflict):
+    """One ping at a time."""
+
+    code = "webhook_busy"
+    en = "A ping to {webhook_id} is under way: wait for its answer."
+    zh = "正在向 {webhook_id} 发送测试消息：请等待其结果。"
+
+
+class WebhooksFull(Refusal):
+    """The register bounds what one company can make the platform send."""
+
+    code = "webhooks_full"
+    en = "{participant_id} has {limit} webhooks, the most a company may have: delete one first."
+    zh = "{participant_id} 已有 {limit} 个回调，达到上限：请先删除一个。"
+
+
+class WebhookNeedsHttps(Refusal):
+    """What a participant trades is nobody else's to read on the way."""
+
+    code = "webhook_needs_https"
+    en = "Notices are sent to addresses with https only."
+    zh = "通知只发送到 https 地址。"
+
+
+class WebhookAddressRefused(Refusal):
+    """The platform stands inside a network that participants have no business in."""
+
+    code = "webhook_address_refused"
+    en = "Nothing is sent to {host}: it is not an address of the public internet."
+    zh = "不向 {host} 发送：该地址不属于公共互联网。"
+
+
+class EventTypeUnknown(Refusal):
+    """A type that is misspelt would wait in silence for ever."""
+
+    code = "event_type_unknown"
+    en = "There are no notices of the type {type}: see GET /v1/webhook-event-types."
+    zh = "不存在类型为 {type} 的通知：见 GET /v1/webhook-event-types。"

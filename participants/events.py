@@ -66,6 +66,46 @@ class KeyRevoked(Event, frozen=True, gc=False):
     key_id: str
 
 
+class WebhookAdded(Event, frozen=True, gc=False):
+    """A company's notices are sent to an address from now on."""
+
+    webhook_id: str
+    participant_id: str
+    url: str
+    event_types: tuple[str, ...]
+    salt: str
+
+
+class WebhookChanged(Event, frozen=True, gc=False):
+    """The webhook is as its owner says now; what waits is sent at once if it is active."""
+
+    webhook_id: str
+    url: str
+    event_types: tuple[str, ...]
+    active: bool
+
+
+class WebhookSecretRotated(Event, frozen=True, gc=False):
+    """The webhook signs with a new secret, and with the one before too for ``overlap_s``."""
+
+    webhook_id: str
+    salt: str
+    overlap_s: int
+
+
+class WebhookDisabled(Event, frozen=True, gc=False):
+    """The webhook failed too long; nothing is sent until its owner activates it."""
+
+    webhook_id: str
+    reason: str
+
+
+class WebhookDeleted(Event, frozen=True, gc=False):
+    """The webhook is no more."""
+
+    webhook_id: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     CompanyRegistered,
     CompanyApproved,
@@ -74,4 +114,9 @@ EVENTS: tuple[type[Event], ...] = (
     FacilityAdded,
     KeyIssued,
     KeyRevoked,
+    WebhookAdded,
+    WebhookChanged,
+    WebhookSecretRotated,
+    WebhookDisabled,
+    WebhookDeleted,
 )

@@ -30,9 +30,11 @@ from participants.model import (
     ApiKey,
     Company,
     Facility,
+    Webhook,
     in_order,
     scopes_for,
 )
+from participants.webhooks import Webhooks
 
 
 class _State(msgspec.Struct):
@@ -41,10 +43,11 @@ class _State(msgspec.Struct):
     companies: list[Company]
     facilities: list[Facility]
     keys: list[ApiKey]
+    webhooks: list[Webhook] = []
 
 
 class ParticipantsMachine:
-    """Companies, their facilities and their keys."""
+    """Companies, their facilities, their keys and their webhooks."""
 
     def __init__(self) -> None:
         self.companies: dict[str, Company] = {}
@@ -55,6 +58,7 @@ class ParticipantsMachine:
         self._secret_hashes: set[str] = set()
         self._facility_counts: dict[str, int] = {}
         self._live_key_counts: dict[str, int] = {}
+        self.webhooks = Webhooks(self.changes)
         self._decide: dict[type[Command], Callable[[Any, int], Event]] = {
             commands.RegisterCompany: self._register,
             commands.ApproveCompany: self._approve,
@@ -63,6 +67,8 @@ class ParticipantsMachine:
             commands.AddFacility: self._add_facility,
             commands.IssueKey: self._issue_key,
             commands.RevokeKey: self._revoke_key,
+            commands.AddWebhook: self._add_webhook,
+            **self.webhooks.decide,
         }
         self._effect: dict[type[Event], Callable[[Any, int, int], None]] = {
             events.CompanyRegistered: self._registered,
@@ -72,6 +78,7 @@ class ParticipantsMachine:
             events.FacilityAdded: self._facility_added,
             events.KeyIssued: self._key_issued,
             events.KeyRevoked: self._key_revoked,
+            **self.webhooks.effect,
         }
 
     def apply(self, command: Command, at: int, seq: int) -> list[Event]:
@@ -90,7 +97,12 @@ class ParticipantsMachine:
 
     def dump(self) -> bytes:
         """The whole state as a snapshot. The same log always gives the same bytes."""
-        state = _State([*self.companies.values()], [*self.facilities.values()], [*self.keys.values()])
+        state = _State(
+            [*self.companies.values()],
+            [*self.facilities.values()],
+            [*self.keys.values()],
+            [*self.webhooks.by_id.values()],
+        )
         return msgspec.msgpack.encode(state)
 
     def restore(self, state: bytes) -> None:
@@ -99,6 +111,7 @@ class ParticipantsMachine:
         self.companies = {company.id: company for company in decoded.companies}
         self.facilities = {facility.id: facility for facility in decoded.facilities}
         self.keys = {key.id: key for key in decoded.keys}
+        self.webhooks.restore(decoded.webhooks)
         self._by_uscc = {company.uscc: company.id for company in decoded.companies}
         self._secret_hashes = {key.secret_hash for key in decoded.keys}
         self._facility_counts, self._live_key_counts = {}, {}
@@ -192,6 +205,9 @@ class ParticipantsMachine:
         if key.revoked_at is not None:
             raise errors.KeyAlreadyRevoked(key_id=key.id)
         return events.KeyRevoked(key.id)
+
+    def _add_webhook(self, command: commands.AddWebhook, seq: int) -> Event:
+        return self.webhooks.add(command, self._company_in_order(command.participant_id).id, seq)
 
     def _company(self, participant_id: str) -> Company:
         company = self.companies.get(participant_id)

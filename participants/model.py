@@ -16,6 +16,8 @@ from kernel.machine import Entity
 Role = Literal["producer", "haulier", "storage_operator", "station", "operator", "auditor"]
 FacilityKind = Literal["plant", "depot", "storage", "station"]
 CompanyState = Literal["registered", "approved", "suspended"]
+#: What a webhook does: send; wait because its owner said so; wait because it failed too long; nothing ever again.
+WebhookState = Literal["active", "paused", "disabled", "deleted"]
 KeyOrigin = Literal["api", "command_line"]
 
 ROLES: tuple[str, ...] = get_args(Role)
@@ -52,10 +54,17 @@ E7_PER_DEGREE = 10_000_000
 FACILITIES_PER_COMPANY_MAX = 200
 #: Keys that are not revoked: one per system and person of a large company, and still a list that can be reviewed.
 LIVE_KEYS_PER_COMPANY_MAX = 50
+#: One for each system that listens; it bounds what one participant can make the platform send.
+WEBHOOKS_PER_COMPANY_MAX = 10
+WEBHOOK_TYPES_MAX = 50
+WEBHOOK_URL_CHARACTERS_MAX = 1_000
+#: How long the secret before the present one signs too, at most.
+WEBHOOK_OVERLAP_S_MAX = 7 * 86_400
 
 COMPANIES = "participants_companies"
 FACILITIES = "participants_facilities"
 KEYS = "participants_keys"
+WEBHOOKS = "participants_webhooks"
 
 
 class Company(Entity, gc=False):
@@ -100,6 +109,24 @@ class ApiKey(Entity, gc=False):
     label: str
     issued_at: int
     revoked_at: int | None
+    event_seq: int
+
+
+class Webhook(Entity, gc=False):
+    """An address that a company's notices are sent to. Its secret is nowhere: it is made of a salt and the market's
+    webhook key (see `participants.signing`)."""
+
+    id: str  # W and the position of its WebhookAdded event
+    participant_id: str
+    url: str
+    event_types: str  # separated by blanks: order.placed, or order.* for a group
+    state: WebhookState
+    reason: str  # why it is disabled, "" otherwise
+    salt: str  # 32 hexadecimal digits
+    previous_salt: str  # of the secret before, "" where there is none
+    previous_until: int  # when the secret before stops signing
+    added_at: int
+    updated_at: int
     event_seq: int
 
 

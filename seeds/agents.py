@@ -141,6 +141,8 @@ class HydrogenBuyer(Agent):
         _, price, most, product_id, ask_loads = min(ranked)
         if ask_loads and price <= most and rng.random() < 0.6:
             desk.buy(product_id, price, loads, _patience(rng))
+        elif desk.view.collecting:
+            desk.buy(product_id, min(most, price * rng.randint(100, 108) // 100), loads)
         else:
             desk.buy(product_id, min(most, price * rng.randint(93, 99) // 100), loads)
 
@@ -242,7 +244,7 @@ class Producer(Agent):
     @staticmethod
     def _offer(rng: Random, desk: Desk, gas: ProductTerms, floor: int, chance: float) -> None:
         if desk.view.open_loads(gas.product_id, "sell") < 4 and rng.random() < chance:
-            price = floor * rng.randint(104, 114) // 100
+            price = floor * (rng.randint(100, 108) if desk.view.collecting else rng.randint(104, 114)) // 100
             desk.sell(gas.product_id, price, rng.choice((1, 1, 2)), _patience(rng, immediate=False))
 
 

@@ -1,7 +1,7 @@
 """The simulated market day, from the first company to the reconciled payment, through the public interface alone.
 
     2026-03-02  06:00  companies, fleets, products     08:00  deposits, one under a mangled reference
-                09:00  the market opens; 24 rounds of orders until it closes at 15:00
+                08:50  orders for the opening auction  09:00  it is matched; 23 rounds until the market closes at 15:00
                 16:00  nominations
     2026-03-03  05:00  trips until the night; what was delivered is paid every quarter of an hour
     2026-03-04  08:00  withdrawals                     09:30  the payment file goes to the bank
@@ -120,7 +120,12 @@ def _trade(market: Market, pace: Pace, rng: Random, reporter: Reporter) -> None:
     floor = TradingFloor(market, DAY, rng)
     opens = at(DAY, 9)
     with reporter.progress("Trading", "交易", ROUNDS) as step:
-        for round_no in range(ROUNDS):
+        pace.move(at(DAY, 8, 50))
+        floor.round(0, collecting=True)
+        step(1)
+        pace.move(opens)
+        floor.look_around()
+        for round_no in range(1, ROUNDS):
             pace.move(opens + round_no * ROUND_MIN * MINUTE_US)
             floor.round(round_no)
             step(1)

@@ -17,7 +17,7 @@ from typing import Any
 from kernel.clock import from_text
 from kernel.quantity import format_price, parse_money, parse_price
 from seeds.agents import ROUNDS, Agent, agents
-from seeds.client import Refused
+from seeds.client import Refused, Session
 from seeds.market_view import Amend, Cancel, Intent, MarketView, OpenOrder, OwnTrade, Place, Quote
 from seeds.members import Market, Member
 
@@ -46,16 +46,27 @@ class TradingFloor:
         self._rng = rng
         self._agents: Sequence[Agent] = agents(day, rng)
         self._board: dict[str, Quote] = {}
+        self._collecting = False
         self._business = {agent.company.code: _Business() for agent in self._agents}
 
-    def round(self, round_no: int) -> None:
-        """Every agent has one turn, in an order of chance."""
+    def round(self, round_no: int, *, collecting: bool = False) -> None:
+        """Every agent has one turn, in an order of chance. While books collect for an auction there is nothing to take,
+        and the board stays as it was."""
+        self._collecting = collecting
         for agent in self._rng.sample(self._agents, len(self._agents)):
             member = self._market.members[agent.company.code]
             view = self._view(member, round_no)
             traded = self._send(member, view, agent.decide(self._rng, view))
             for business in self._business.values():
                 business.has_traded |= not business.products.isdisjoint(traded)
+
+    def look_around(self) -> None:
+        """Reads every book that somebody acted in, and lets everybody look at its own business: an auction is over."""
+        products = {product_id for business in self._business.values() for product_id in business.products}
+        for product_id in sorted(products):
+            self._board[product_id] = self._read_quote(self._market.operator, product_id)
+        for business in self._business.values():
+            business.has_traded = True
 
     def _view(self, member: Member, round_no: int) -> MarketView:
         session, business = member.session, self._business[member.company.code]
@@ -74,6 +85,7 @@ class TradingFloor:
             business.trades,
             parse_money(business.limits["free"]),
             {from_text(each["window_start"]): each["free_loads"] for each in business.limits["capacities"]},
+            self._collecting,
         )
 
     def _send(self, member: Member, view: MarketView, intents: Sequence[Intent]) -> set[str]:
@@ -93,12 +105,16 @@ class TradingFloor:
                 touched.add(product_id)
                 if _change(member, intent):
                     traded.add(product_id)
-        for product_id in sorted(touched):
-            self._board[product_id] = _quote(member.session.get(f"/v1/products/{product_id}/book", levels=1))
+        for product_id in sorted(touched) if not self._collecting else ():
+            self._board[product_id] = self._read_quote(member.session, product_id)
         business = self._business[member.company.code]
         business.has_acted |= bool(touched)
         business.products |= touched
         return traded
+
+    @staticmethod
+    def _read_quote(session: Session, product_id: str) -> Quote:
+        return _quote(session.get(f"/v1/products/{product_id}/book", levels=1))
 
 
 def _place(member: Member, orders: Sequence[Place]) -> set[str]:

@@ -65,6 +65,7 @@ class MarketView:
     trades: tuple[OwnTrade, ...]
     free_money_fen: int
     free_loads: Mapping[int, int]  # own declared capacity that is free, by window start
+    collecting: bool = False  # books collect for an auction: what is bid is a limit, the price is one for all
 
     def quote(self, product_id: str) -> Quote:
         """The best prices of a product."""

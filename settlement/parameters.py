@@ -7,18 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query
 
 from kernel.auth import Principal
-from kernel.edge import CURSOR_SCHEMA, PAGE_MAX
+from kernel.edge import CURSOR_SCHEMA, DAY_PATTERN, PAGE_MAX
 from kernel.errors import Forbidden, Unauthenticated
 from kernel.http import KEY_PATTERN, Call
 from kernel.service import caller
 from kernel.text import UNSEEN
 
-#: A calendar day from 1970 to 2199 that exists, as a pattern, so that the published schema says exactly what is read.
-DAY_PATTERN = (
-    r"^((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
-    r"|02-(0[1-9]|1[0-9]|2[0-8]))"
-    r"|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])|21(0[48]|[2468][048]|[13579][26]))-02-29)$"
-)
 ACCOUNT_PATTERN = r"^(bank:main|suspense|market|cash:P[1-9][0-9]{0,17}|book:[A-Za-z0-9-]{1,48})$"
 PARTICIPANT_PATTERN = r"^P[1-9][0-9]{0,17}$"
 WITHDRAWAL_PATTERN = r"^W[1-9][0-9]{0,17}$"

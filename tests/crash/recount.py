@@ -37,6 +37,7 @@ class Recount:
         self.consumed: Counter[str] = Counter()
         self.offered: Counter[str] = Counter()
         self._open: dict[int, list[Any]] = {}  # order -> participant, side, price, open loads
+        self._asleep: set[int] = set()  # those that hibernate and reserve nothing
         handlers = {
             "OrderPlaced": self._placed,
             "OrderRejected": self._rejected,
@@ -79,15 +80,20 @@ class Recount:
 
     def _placed(self, seq: int, event: dict[str, Any]) -> None:
         self._entered(event)
-        self._open[seq] = [event["participant_id"], event["side"], event["price_fen_per_kg"], event["loads"]]
+        terms = event["terms"]
+        self._open[seq] = [event["participant_id"], terms["side"], event["price_fen_per_kg"], terms["loads"]]
+        if terms.get("options", {}).get("hibernated"):
+            self._asleep.add(seq)
         self._rest(seq, 1)
 
     def _rejected(self, _seq: int, event: dict[str, Any]) -> None:
         self._entered(event)
 
     def _entered(self, event: dict[str, Any]) -> None:
-        terms = event["side"], event["price_fen_per_kg"], event["loads"], event["time_in_force"]
-        self.orders.setdefault((event["participant_id"], event["client_order_id"]), []).append(terms)
+        asked = event["terms"]
+        # What an event leaves out has its default.
+        terms = asked["side"], asked["price_fen_per_kg"], asked["loads"], asked.get("time_in_force", "gtc")
+        self.orders.setdefault((event["participant_id"], asked["client_order_id"]), []).append(terms)
 
     def _amended(self, _seq: int, event: dict[str, Any]) -> None:
         self.amendments[event["order_id"], event["price_fen_per_kg"]] += 1
@@ -123,6 +129,8 @@ class Recount:
         self.reductions[event["participant_id"], event["reference"]] += 1
 
     def _rest(self, order_id: int, sign: int) -> None:
+        if order_id in self._asleep:
+            return
         participant_id, side, price, loads = self._open[order_id]
         if side == "buy":
             self.reserved[participant_id] += sign * loads * price * self.mass_kg

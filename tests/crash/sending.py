@@ -140,8 +140,27 @@ class Sender:
             "side": self.company.side,
             "price": format_price(price_fen),
             "loads": self.random.randint(1, ORDER_LOADS_MAX),
-            "time_in_force": self.random.choice(("gtc", "gtc", "day", "ioc")),
+            **self._options(price_fen),
         }
+
+    def _options(self, price_fen: int) -> dict[str, Any]:
+        """Half of the orders are plain, the others of every type that has a limit of its own."""
+        stop = format_price(price_fen - price_fen % 5)
+        return self.random.choice((
+            {"time_in_force": "gtc"},
+            {"time_in_force": "gtc"},
+            {"time_in_force": "gtc"},
+            {"time_in_force": "day"},
+            {"time_in_force": "session"},
+            {"time_in_force": "ioc"},
+            {"time_in_force": "fok"},
+            {"time_in_force": "gtc", "display_loads": 1},
+            {"time_in_force": "gtc", "post_only": True},
+            {"time_in_force": "gtc", "all_or_none": True},
+            {"time_in_force": "gtc", "minimum_loads": 1},
+            {"time_in_force": "gtc", "order_type": "stop_limit", "stop_price": stop},
+            {"time_in_force": "gtc", "hibernated": True},
+        ))  # fmt: skip
 
     def _request(self, kind: Kind, method: str, path: str, body: Any) -> Request:
         key = f"{self.name}-{next(self.numbers)}"

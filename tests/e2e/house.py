@@ -60,8 +60,8 @@ class Told(NamedTuple):
 class House:
     """One running platform. Names of companies stand for their keys; ``names`` fills paths such as ``{order}``."""
 
-    def __init__(self, url: str) -> None:
-        self.platform = Platform(Settings(database_url=url, simulated_clock=NOW))
+    def __init__(self, url: str, service_key: str = "") -> None:
+        self.platform = Platform(Settings(database_url=url, simulated_clock=NOW, service_key=service_key))
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(create_app(self.platform.settings, platform=self.platform))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://h2market")

@@ -17,10 +17,10 @@ from schemathesis import Case, CheckContext, GenerationMode, Response
 from seeds.identity import credit_code
 
 #: Rules of shape that no JSON Schema states: what an opaque cursor holds, a check digit, a region, an end after a
-#: start.
-BEYOND_SCHEMA = frozenset({"cursor", "uscc_check_digit", "gcj02_region", "opening", "order"})
-#: The document says of a bank statement that it is a file of text, not what the bank writes into it.
-FILES = frozenset({"importBankStatement"})
+#: start, ids that differ within a list.
+BEYOND_SCHEMA = frozenset({"cursor", "uscc_check_digit", "gcj02_region", "opening", "order", "unique"})
+#: The document says of a file that it is one, not what a bank or a trader writes into it.
+FILES = frozenset({"importBankStatement", "importOrders"})
 
 _OFFSETS = [UTC, *(timezone(timedelta(hours=hours)) for hours in (-9, 3, 8))]
 _MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)) | st.datetimes(  # noqa: DTZ001 - the offset is drawn

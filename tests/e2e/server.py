@@ -34,8 +34,9 @@ def free_port() -> int:
 class Server:
     """`h2market serve` on one database. Its log goes to a file in ``folder``."""
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, folder: Path, **environment: str) -> None:
         self.database_url = database_url
+        self.clock = NOW  # where the simulated clock stands at the next start
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
@@ -47,11 +48,12 @@ class Server:
             "H2MARKET_REQUESTS_PER_10S": "100000000",
             "H2MARKET_ANONYMOUS_REQUESTS_PER_10S": "100000000",
             "H2MARKET_LOG_LEVEL": "WARNING",
+            **environment,
         }
 
     def start(self) -> None:
         """Starts and waits until every room can write."""
-        arguments = ["h2market", "serve", "--port", str(self.port), "--simulated-clock", NOW]
+        arguments = ["h2market", "serve", "--port", str(self.port), "--simulated-clock", self.clock]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments], env=self._environment, stdout=log, stderr=log

@@ -25,8 +25,10 @@ A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``. A refusal is writte
     loads S1 hydrogen           | reserved 3 consumed 2
     wait 60, pass 60                                              seconds go by, with and without alarms
 
+Text after # is a remark; a line that begins with a bar goes on with the events of the one before.
+
 The market of `opening` stands behind every case: a kilogram a load, so that a reservation is price times loads. X, HAUL
-and D make a route: hydrogen at Taiyuan, its haulage to Linfen, hydrogen delivered there. Text after # is a remark.
+and D make a route: hydrogen at Taiyuan, its haulage to Linfen, hydrogen delivered there.
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ def test_a_request_needs_a_valid_key(market: Market) -> None:
             ("POST", "/v1/orders/batch"),
             ("PATCH", "/v1/orders/O1"),
             ("DELETE", "/v1/orders/O1"),
+            ("DELETE", "/v1/orders"),
+            ("POST", "/v1/kill-switch"),
+            ("POST", "/v1/orders/import"),
             ("GET", "/v1/orders"),
             ("GET", "/v1/limits"),
             ("GET", f"/v1/products/{PRODUCT}/book"),
@@ -71,7 +74,11 @@ def test_an_unknown_path_is_not_found(market: Market, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/v1/orders", "GET, POST"),
+        ("/v1/orders", "GET, POST, DELETE"),
+        ("/v1/orders/import", "POST"),
+        ("/v1/orders/O1/hibernation", "POST"),
+        ("/v1/market/halt", "POST, DELETE"),
+        ("/v1/kill-switch", "GET, POST, DELETE"),
         ("/v1/orders/batch", "POST"),
         ("/v1/orders/O1", "GET, PATCH, DELETE"),
         ("/v1/products", "GET, POST"),

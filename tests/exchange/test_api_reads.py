@@ -28,6 +28,10 @@ def test_the_book_shows_levels_best_first(market: Market) -> None:
     assert book == {
         "product_id": PRODUCT,
         "seq": market.length(),
+        "phase": "continuous",
+        "implied_bid": None,
+        "implied_ask": None,
+        "indicative": None,
         "bids": [
             {"price": "19.50", "loads": 5, "orders": 2},
             {"price": "19.00", "loads": 1, "orders": 1},
@@ -101,7 +105,7 @@ def test_a_page_is_asked_for_within_its_limits(market: Market) -> None:
         ({"cursor": "AAAA"}, "cursor"),
         ({"cursor": "LTE"}, "cursor"),
         ({"cursor": "x" * 201}, "cursor"),
-        ({"status": "new"}, "status"),
+        ({"status": "fresh"}, "status"),
         ({"client_order_id": "x" * 65}, "client_order_id"),
         ({"product_id": "A\x00"}, "query"),
     ):

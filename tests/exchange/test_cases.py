@@ -21,8 +21,19 @@ def cases() -> list[tuple[str, list[str]]]:
     for file in sorted(FOLDER.glob("*.txt")):
         for part in file.read_text(encoding="utf-8").split("CASE ")[1:]:
             name, *lines = (line.partition("#")[0].strip() for line in part.splitlines())
-            found.append((f"{file.stem}-{name}", [line for line in lines if line]))
+            found.append((f"{file.stem}-{name}", joined(lines)))
     return found
+
+
+def joined(lines: list[str]) -> list[str]:
+    """The lines of a case; one that begins with a bar goes on telling the events of the one before."""
+    whole: list[str] = []
+    for line in lines:
+        if line.startswith("|"):
+            whole[-1] += f" ; {line[1:]}" if "|" in whole[-1] else line
+        elif line:
+            whole.append(line)
+    return whole
 
 
 CASES = cases()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,108 +14,294 @@ from hypothesis import strategies as st
 from exchange import commands as c
 from exchange import events as e
 from exchange.commands import COMMANDS
+from exchange.effects import EFFECTS
 from exchange.errors import ORDER_REFUSALS, order_refusal
 from exchange.events import EVENTS
 from exchange.machine import HANDLERS, ExchangeMachine
-from exchange.model import Commodity, OrderTerms, ProductKind
+from exchange.model import (
+    SELLERS,
+    Commodity,
+    OrderOptions,
+    OrderTerms,
+    Phase,
+    ProductKind,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+)
 from exchange.project import PROJECTIONS
-from exchange.state import EFFECTS
 from kernel.errors import H2MarketError
 from kernel.machine import Changes
 from kernel.messages import Codec, Command, Event
+from kernel.quantity import MICROS_PER_S
 from tests.exchange.reference import Reference
 from tests.exchange.scenarios import AT, WINDOW_END, WINDOW_START
 
-PARTICIPANTS = ("P1", "P2", "P3", "P4", "P5", "P6")
+PARTICIPANTS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7")
 ROLES = {
     "P1": ("station",),
     "P2": ("producer",),
-    "P3": ("producer", "station"),
+    "P3": ("producer", "station", "haulier"),
     "P4": ("storage_operator",),
     "P5": ("haulier",),
+    "P7": ("station", "producer"),
 }
-PRODUCTS = ("X", "Y", "HAUL", "NONE")
-
-#: A command, or what makes one when it is run: which order it means depends on what was placed before.
-Step = Command | Callable[[list[e.OrderPlaced]], Command]
+#: Two hubs with hydrogen, three ways of hauling it to a third; V is Taiyuan's too and halts when its price moves.
+PRODUCTS = ("X", "V", "W", "HAUL", "HAUL2", "KAUL", "D", "Y", "NONE")
 
 
-def listing(product_id: str, kind: ProductKind, destination_hub: str = "", mass_kg: int = 3) -> c.ListProduct:
+@dataclass(frozen=True)
+class Pass:
+    """Time goes by."""
+
+    seconds: int
+
+
+#: A command, or what makes one when it is run: which order it means depends on what was placed before, and when.
+Step = Command | Pass | Callable[[list[e.OrderPlaced], int], Command]
+
+
+def listing(
+    product_id: str, kind: ProductKind, destination_hub: str = "", hub: str = "TAIYUAN", mass_kg: int = 3, **terms: Any
+) -> c.ListProduct:
     return c.ListProduct(
-        product_id, kind, "TAIYUAN", destination_hub, "TUBE20", "GB/T 37244", mass_kg * 1_000, mass_kg * 1_000,
-        WINDOW_START, WINDOW_END, 10, 60, 8,
+        product_id, kind, hub, destination_hub, "TUBE20", "GB/T 37244", mass_kg * 1_000, mass_kg * 1_000,
+        WINDOW_START, WINDOW_END, 10, 80, 8, **terms,
     )  # fmt: skip
 
 
 def opening() -> list[Command]:
-    """Small limits, so that they are met often."""
+    """Limits that are met now and then."""
     commands: list[Command] = [
-        listing("X", "ex_works"),
+        listing("X", "ex_works", protection_bps=5_000),
+        listing("V", "ex_works", volatility_bps=4_000, reference_price_fen=30, auction_s=60),
+        listing("W", "ex_works", hub="LULIANG", collar_bps=5_000, reference_price_fen=30),
+        listing("HAUL", "haulage", "LINFEN", protection_bps=5_000),
+        listing("HAUL2", "haulage", "LINFEN"),
+        listing("KAUL", "haulage", "LINFEN", hub="LULIANG"),
+        listing("D", "delivered", hub="LINFEN", protection_bps=5_000),
         listing("Y", "delivered", mass_kg=2),
-        listing("HAUL", "haulage", "LINFEN"),
         c.OpenMarket("2026-01-05"),
     ]
     for participant_id, roles in ROLES.items():
-        commands += [c.AdmitTrader(participant_id, roles), c.GrantMoney(participant_id, 3_000, "opening")]
-        commodity: Commodity = "haulage" if "haulier" in roles else "hydrogen"
-        if roles != ("station",):
-            commands.append(c.SetCapacity(participant_id, commodity, WINDOW_START, 20))
+        commands += [c.AdmitTrader(participant_id, roles), c.GrantMoney(participant_id, 6_000, "opening")]
+        commodities: set[Commodity] = {what for role in roles for what in SELLERS if role in SELLERS[what]}
+        commands += [c.SetCapacity(participant_id, one, WINDOW_START, 40) for one in sorted(commodities)]
     return commands
+
+
+WHO = st.sampled_from(PARTICIPANTS)
+WHERE = st.sampled_from(("X", "X", "X", "V", "V", "W", "HAUL", "HAUL", "HAUL2", "KAUL", "D", "D", "D", "D", "Y"))
+#: Who may take a side of a product, so that most orders are taken.
+SUITED = {
+    ("buy", "hydrogen"): ("P1", "P3", "P4", "P7"),
+    ("sell", "hydrogen"): ("P2", "P3", "P4", "P7"),
+    ("buy", "haulage"): ("P1", "P2", "P4"),
+    ("sell", "haulage"): ("P3", "P5"),
+}
+OPTIONS: dict[str, st.SearchStrategy[Any]] = {
+    "minimum_loads": st.integers(1, 4),
+    "all_or_none": st.just(True),
+    "post_only": st.just(True),
+    "display_loads": st.integers(1, 3),
+    "clip_price_change_fen": st.sampled_from((10, 20)),
+    "hibernated": st.just(True),
+    "cancel_on_disconnect": st.just(True),
+    "stop_price_fen_per_kg": st.sampled_from((20, 30, 40, 40, 50)),
+    "order_type": st.sampled_from(("market", "stop", "stop_limit")),
+    "agreement": st.sampled_from(("deal", "deal", "other")),
+}
+
+
+def rarely(draw: st.DrawFn) -> bool:
+    """Once in forty times; hypothesis likes the ends of a range, so it is none of them."""
+    return draw(st.integers(0, 39)) == 23
+
+
+#: Options of orders that last.
+LASTING = {"all_or_none", "post_only", "display_loads", "clip_price_change_fen", "hibernated", "agreement"}
+
+
+@st.composite
+def terms(draw: st.DrawFn, product_id: str, side: Side) -> tuple[OrderTerms, int]:
+    """An order's terms, and in how many seconds it expires."""
+    centre = {"D": 50, "Y": 40}.get(product_id, 10 if "AUL" in product_id else 30)
+    price = centre + draw(st.sampled_from((0, 0, 0, 10, 10, -10, -10, 20, -20, 30)))
+    if rarely(draw):
+        price = draw(st.sampled_from((0, 15, 90)))
+    loads = draw(st.sampled_from((0, 9) if rarely(draw) else (1, 2, 2, 3, 4, 5, 6, 8)))
+    tif: TimeInForce = draw(
+        st.sampled_from(("gtc",) * 12 + ("gtd", "gtd", "day", "session", "ioc", "ioc", "fok", "fok"))
+    )
+    return OrderTerms("c-1", product_id, side, price, loads, tif), draw(st.sampled_from((5, 60, 600)))
 
 
 @st.composite
 def place(draw: st.DrawFn) -> Step:
-    return c.PlaceOrder(
-        draw(st.sampled_from(PARTICIPANTS)),
-        "K1",
-        OrderTerms(
-            "c-1",
-            draw(st.sampled_from(("X", "X", "X", "X", *PRODUCTS))),
-            draw(st.sampled_from(("buy", "sell"))),
-            draw(st.sampled_from((10, 20, 30, 30, 40, 50, 60, 0, 15, 70))),
-            draw(st.integers(0, 9)),
-            draw(st.sampled_from(("gtc", "gtc", "day", "ioc"))),
-        ),
-    )
+    side: Side = draw(st.sampled_from(("buy", "sell")))
+    product_id = "NONE" if rarely(draw) else draw(WHERE)
+    suited = SUITED[side, "haulage" if "AUL" in product_id else "hydrogen"]
+    who = draw(WHO if rarely(draw) else st.sampled_from(suited))
+    asked, seconds = draw(terms(product_id, side))
+    names: list[str] = []
+    if draw(st.integers(0, 2)) == 0:
+        names = draw(st.lists(st.sampled_from(sorted(OPTIONS)), min_size=1, max_size=1 + draw(st.integers(0, 1))))
+    chosen = {name: draw(OPTIONS[name]) for name in names}
+    if not rarely(draw):
+        fit(chosen, draw)
+        if asked.time_in_force in ("ioc", "fok") and LASTING & chosen.keys():
+            asked = msgspec.structs.replace(asked, time_in_force="gtc")
+    if chosen.get("order_type") in ("market", "stop"):
+        asked = msgspec.structs.replace(asked, price_fen_per_kg=0)
+    if "agreement" in chosen:
+        others = SUITED["sell" if side == "buy" else "buy", "haulage" if "AUL" in product_id else "hydrogen"]
+        chosen["counterparty_id"] = draw(st.sampled_from(others))
+    key_id = draw(st.sampled_from(("K1", "K1", "K2")))
 
-
-@st.composite
-def on_order(draw: st.DrawFn) -> Step:
-    """A cancel or an amendment of an order placed before, mostly by its owner."""
-    back, cancels = draw(st.integers(0, 12)), draw(st.booleans())
-    stranger = draw(st.sampled_from((None, None, None, None, "P1")))
-    price = draw(st.sampled_from((None, 10, 20, 30, 40, 50, 15, 70)))
-    loads = draw(st.one_of(st.none(), st.integers(-1, 9)))
-
-    def command(placed: list[e.OrderPlaced]) -> Command:
-        if not placed:
-            return c.CancelOrder("P1", 1)
-        order = placed[-1 - back % len(placed)]
-        owner = stranger or order.participant_id
-        return c.CancelOrder(owner, order.order_id) if cancels else c.AmendOrder(owner, order.order_id, price, loads)
+    def command(_placed: list[e.OrderPlaced], at: int) -> Command:
+        if asked.time_in_force == "gtd":
+            chosen["expires_at"] = at + seconds * MICROS_PER_S
+        options = OrderOptions(**chosen) if chosen else None
+        return c.PlaceOrder(who, key_id, msgspec.structs.replace(asked, options=options))
 
     return command
 
 
-WHO = st.sampled_from(PARTICIPANTS)
-DAYS = st.sampled_from(("2026-01-04", "2026-01-05", "2026-01-06"))
+def fit(chosen: dict[str, Any], draw: st.DrawFn) -> None:
+    """Adds what an option needs."""
+    if "minimum_loads" in chosen or "hibernated" in chosen:
+        for name in set(chosen) & {"order_type", "stop_price_fen_per_kg", "agreement", "post_only", "all_or_none"}:
+            del chosen[name]
+    if "clip_price_change_fen" in chosen:
+        chosen.setdefault("display_loads", 1)
+    if chosen.get("order_type") == "market":
+        chosen.pop("stop_price_fen_per_kg", None)
+    elif "order_type" in chosen:
+        chosen.setdefault("stop_price_fen_per_kg", draw(OPTIONS["stop_price_fen_per_kg"]))
+    elif "stop_price_fen_per_kg" in chosen:
+        chosen["order_type"] = "stop_limit"
+
+
+@st.composite
+def answer(draw: st.DrawFn) -> Step:
+    """The other side of an agreement that was entered before, or a plain order."""
+    back = draw(st.integers(0, 3))
+
+    def command(placed: list[e.OrderPlaced], at: int) -> Command:
+        agreed = [one for one in placed if one.terms.options is not None and one.terms.options.agreement]
+        if not agreed:
+            return c.RingAlarms()
+        one = agreed[-1 - back % len(agreed)]
+        options = one.terms.options
+        assert options is not None
+        mirrored = OrderOptions(counterparty_id=one.participant_id, agreement=options.agreement)
+        side: Side = "sell" if one.terms.side == "buy" else "buy"
+        terms = msgspec.structs.replace(one.terms, side=side, options=mirrored, time_in_force="gtc")
+        return c.PlaceOrder(options.counterparty_id, "K1", terms)
+
+    return command
+
+
+@st.composite
+def basket(draw: st.DrawFn) -> Step:
+    side: Side = draw(st.sampled_from(("buy", "sell")))
+    who = draw(st.sampled_from(SUITED[side, "hydrogen"]))
+    orders = []
+    for _ in range(draw(st.integers(0, 3))):
+        asked, _seconds = draw(terms(draw(st.sampled_from(("X", "X", "V", "D"))), side))
+        loads = min(asked.loads, 3)
+        orders.append(msgspec.structs.replace(asked, loads=loads, time_in_force="fok"))
+    if rarely(draw) and orders:
+        orders[-1] = msgspec.structs.replace(orders[-1], side="sell" if side == "buy" else "buy")
+    return c.PlaceBasket(who, "K1", tuple(orders))
+
+
+@st.composite
+def on_order(draw: st.DrawFn) -> Step:
+    """What is asked of an order placed before, mostly by its owner."""
+    back = draw(st.integers(0, 12))
+    verb = draw(st.sampled_from(("cancel", "cancel", "amend", "amend", "amend", "sleep", "wake", "wake")))
+    stranger = draw(st.sampled_from((None, None, None, None, None, None, "P1")))
+    price = draw(st.sampled_from((None, None, 10, 20, 30, 40, 50, 60, 15, 90)))
+    loads = draw(st.one_of(st.none(), st.integers(-1, 9)))
+
+    def command(placed: list[e.OrderPlaced], at: int) -> Command:
+        if not placed:
+            return c.CancelOrder("P1", 1)
+        order = placed[-1 - back % len(placed)]
+        owner = stranger or order.participant_id
+        if verb == "amend":
+            return c.AmendOrder(owner, order.order_id, price, loads)
+        kind = {"cancel": c.CancelOrder, "sleep": c.HibernateOrder, "wake": c.ActivateOrder}[verb]
+        return kind(owner, order.order_id)
+
+    return command
+
+
+PHASES: tuple[Phase, ...] = ("auction", "auction", "continuous", "continuous", "halted", "frozen", "expired")
+
+
+@st.composite
+def phase(draw: st.DrawFn) -> Step:
+    product_id = draw(WHERE)
+    then: Phase = draw(
+        st.sampled_from(("auction", "auction", "continuous", "continuous", "halted", "frozen", "expired"))
+    )
+    seconds = draw(st.sampled_from((0, 0, 30)))
+    return lambda _placed, at: c.ChangePhase(
+        product_id, then, "operator", at + seconds * MICROS_PER_S if seconds else 0
+    )
+
+
+DAYS = st.sampled_from(("2026-01-05", "2026-01-05", "2026-01-06", "2026-01-04"))
 AMOUNTS = st.integers(0, 2_000)
+MODES: tuple[SelfTradeMode, ...] = ("cancel_newest", "cancel_oldest", "cancel_both", "decrement")
 OTHER: st.SearchStrategy[Step] = st.one_of(
     st.builds(c.GrantMoney, WHO, AMOUNTS, st.just("r")),
     st.builds(c.ReduceMoney, WHO, AMOUNTS, st.just("r")),
     st.builds(c.ReleaseCommitment, WHO, st.just(1), st.just(1), AMOUNTS, AMOUNTS),
-    st.builds(c.SetCapacity, WHO, st.sampled_from(("hydrogen", "haulage")), st.just(WINDOW_START), st.integers(-1, 30)),
+    st.builds(c.SetCapacity, WHO, st.sampled_from(("hydrogen", "haulage")), st.just(WINDOW_START), st.integers(-1, 60)),
     st.builds(c.SuspendTrader, WHO),
     st.builds(c.ReinstateTrader, WHO),
+    st.builds(c.KillTrader, WHO),
+    st.builds(c.ReleaseTrader, WHO),
+    st.builds(c.SetOrderRates, WHO, st.sampled_from((3, 1_000, -1)), st.just(1_000), st.just(1_000)),
+    st.builds(c.SetDeadMan, WHO, st.sampled_from((0, 5, 60))),
     st.builds(c.AdmitTrader, WHO, st.sampled_from((("station",), ("producer",), ("haulier", "station")))),
     st.builds(c.OpenMarket, DAYS),
-    st.builds(c.CloseMarket, DAYS),
+    st.builds(c.CloseMarket, DAYS, st.booleans()),
+    st.just(c.HaltMarket("trouble")),
+    st.just(c.ResumeMarket()),
     st.builds(c.CloseProduct, st.sampled_from(PRODUCTS)),
-    st.sampled_from((listing("X", "ex_works"), listing("Y", "ex_works"))),
+    st.sampled_from((listing("Y", "delivered", mass_kg=2), listing("Y", "ex_works"))),
 )
-STEPS: st.SearchStrategy[list[Step]] = st.lists(
-    st.one_of(place(), place(), place(), place(), on_order(), on_order(), OTHER), max_size=60
-)
+#: What comes often is tried often.
+SOMETIMES: st.SearchStrategy[Step] = st.one_of(
+    phase(),
+    st.builds(c.SetSelfTradeMode, WHO, st.sampled_from(MODES)),
+    st.builds(
+        c.CancelOrders, WHO, st.sampled_from(("", "", "X", "D")), st.sampled_from((None, None, "buy", "sell")),
+        st.sampled_from(("", "", "K2")), st.just("mass_cancel"), st.booleans(),
+    ),
+    st.builds(Pass, st.sampled_from((1, 5, 60))),
+    st.just(c.RingAlarms()),
+    st.just(c.ResumeMarket()),
+    st.just(c.OpenMarket("2026-01-05")),
+    st.builds(c.ReleaseTrader, WHO),
+    answer(),
+    basket(),
+)  # fmt: skip
+KINDS = {"place": place(), "on_order": on_order(), "sometimes": SOMETIMES, "other": OTHER}
+WEIGHTED = ("place",) * 30 + ("on_order",) * 8 + ("sometimes",) * 6 + ("other",)
+
+
+@st.composite
+def some_steps(draw: st.DrawFn) -> list[Step]:
+    """Mostly orders: lists as hypothesis makes them are short, and mix all kinds alike."""
+    return [draw(KINDS[draw(st.sampled_from(WEIGHTED))]) for _ in range(draw(st.integers(0, 70)))]
+
+
+STEPS: st.SearchStrategy[list[Step]] = some_steps()
 
 
 class Run:
@@ -124,9 +311,15 @@ class Run:
         self.machine = ExchangeMachine()
         self.log: list[tuple[int, int, Event]] = []
         self.rows: dict[tuple[str, Any], dict[str, Any]] = {}
+        self.waited = 0
+
+    @property
+    def at(self) -> int:
+        """Now."""
+        return AT + 7 * len(self.log) + self.waited
 
     def apply(self, command: Command) -> list[Event] | str:
-        seq, at = len(self.log) + 1, AT + 7 * len(self.log)
+        seq, at = len(self.log) + 1, self.at
         before = (self.machine.digest(), take_rows(self.machine.changes))
         try:
             events = self.machine.apply(command, at, seq)
@@ -142,11 +335,14 @@ class Run:
     def assert_unchanged(self, before: tuple[str, dict[tuple[str, Any], dict[str, Any]]]) -> None:
         assert (self.machine.digest(), take_rows(self.machine.changes)) == before, "a refusal changed something"
 
-    def command(self, step: Step) -> Command:
-        """The command of a step, now."""
+    def command(self, step: Step) -> Command | None:
+        """The command of a step, now; none where only time goes by."""
+        if isinstance(step, Pass):
+            self.waited += step.seconds * MICROS_PER_S
+            return None
         if isinstance(step, Command):
             return step
-        return step([event for _, _, event in self.log if isinstance(event, e.OrderPlaced)])
+        return step([event for _, _, event in self.log if isinstance(event, e.OrderPlaced)], self.at)
 
 
 def take_rows(changes: Changes) -> dict[tuple[str, Any], dict[str, Any]]:
@@ -163,8 +359,9 @@ def test_every_command_leads_to_what_the_reference_says(steps: list[Step]) -> No
     ours, reference = Run(), Reference()
     for step in [*opening(), *steps]:
         command = ours.command(step)
-        expected = reference.apply(command, len(ours.log) + 1)
-        assert ours.apply(command) == expected, command
+        if command is not None:
+            expected = reference.apply(command, ours.at, len(ours.log) + 1)
+            assert ours.apply(command) == expected, command
     state = ours.machine.state
     for participant_id, account in state.accounts.items():
         money = account.money
@@ -191,18 +388,22 @@ def assert_replay_gives_the_same(ours: Run) -> None:
 @given(STEPS, STEPS)
 def test_a_snapshot_goes_on_where_it_was_taken(before: list[Step], after: list[Step]) -> None:
     ours = Run()
-    for command in opening():
-        ours.apply(command)
+    for first in opening():
+        ours.apply(first)
     for step in before:
-        ours.apply(ours.command(step))
+        command = ours.command(step)
+        if command is not None:
+            ours.apply(command)
     restored = Run()
     restored.machine.restore(ours.machine.dump())
-    restored.log = list(ours.log)
+    restored.log, restored.waited = list(ours.log), ours.waited
     assert restored.machine.digest() == ours.machine.digest()
     restored.machine.check()
     for step in after:
         command = ours.command(step)
-        assert restored.apply(command) == ours.apply(command)
+        if command is not None:
+            restored.waited = ours.waited
+            assert restored.apply(command) == ours.apply(command)
     assert restored.machine.digest() == ours.machine.digest()
 
 

@@ -42,6 +42,10 @@ def tree(tmp_path: Path) -> Path:
         folder.mkdir()
         for module in ("__init__", "machine", "service", "events", "errors", "messages", "quantity", "rules"):
             (folder / f"{module}.py").write_text("")
+    client = tmp_path / "h2market" / "client"
+    client.mkdir()
+    for module in ("__init__", "rest"):
+        (client / f"{module}.py").write_text("")
     return tmp_path
 
 
@@ -58,6 +62,7 @@ def test_packages_are_the_same_everywhere() -> None:
 ARROWS = "The arrows point one way"
 PURE = "The core is pure: it imports neither web nor database, not even through another module"
 NO_CLOCK = "The core asks no clock, no chance, no store and no system"
+CLIENT = "The client stands alone: it speaks the published interface and imports no room"
 PUBLISHED = "Of another room, a room imports only what that room publishes"
 
 
@@ -80,6 +85,7 @@ PUBLISHED = "Of another room, a room imports only what that room publishes"
         ({"kernel/quantity.py": "import pydantic"}, {PURE}),
         ({"settlement/machine.py": "import time"}, {NO_CLOCK}),
         ({"tracking/events.py": "import random"}, {NO_CLOCK}),
+        ({"h2market/client/rest.py": "import kernel.quantity"}, {CLIENT}),
     ],
 )
 def test_contract_catches(tree: Path, changes: dict[str, str], contracts: set[str]) -> None:

@@ -16,7 +16,7 @@ from tools.check_locks import named, normalized
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-OURS = {*PACKAGES, "benchmarks", "tests", "tools"}
+OURS = {*PACKAGES, "benchmarks", "examples", "tests", "tools"}
 RUNTIME = named(PROJECT)
 DISTRIBUTIONS = packages_distributions()
 
@@ -47,7 +47,7 @@ def test_the_package_imports_only_what_it_asks_for(package: str) -> None:
     assert undeclared((ROOT / package).rglob("*.py"), RUNTIME) == set()
 
 
-@pytest.mark.parametrize("folder", ["benchmarks", "tests", "tools"])
+@pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests", "tools"])
 def test_the_workshop_imports_only_what_is_declared(folder: str) -> None:
     assert undeclared((ROOT / folder).rglob("*.py"), RUNTIME | named(PROJECT, "dev")) == set()
 

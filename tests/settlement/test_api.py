@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from kernel.clock import SimulatedClock, to_text
+from kernel.edge import DAY_PATTERN
 from kernel.quantity import MICROS_PER_S
 from seeds.bank import statement_camt053, statement_csv
 from settlement.commands import ApproveWithdrawal, HoldForTrade, RecordDue
 from settlement.jobs import JOBS
 from settlement.model import StatementLine
-from settlement.parameters import DAY_PATTERN
 from settlement.references import payment_reference
 from tests.settlement.app import Counter, counter
 from tests.settlement.helpers import BANK_ACCOUNT, START, deposit

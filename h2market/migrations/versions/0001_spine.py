@@ -104,6 +104,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_exchange_products_window_start"), "exchange_products", ["window_start"], unique=False)
     op.create_table(
+        "exchange_quote_requests",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
+        sa.Column("participant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("side", sa.Text(), nullable=True),
+        sa.Column("loads", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("exchange_quote_requests_of_product", "exchange_quote_requests", ["product_id", "id"], unique=False)
+    op.create_table(
         "exchange_state",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
@@ -118,6 +130,7 @@ def upgrade() -> None:
         sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("suspended", sa.Boolean(), nullable=False),
         sa.Column("killed", sa.Boolean(), nullable=False),
+        sa.Column("barred", sa.Boolean(), nullable=False),
         sa.Column("self_trade_mode", sa.Text(), nullable=False),
         sa.Column("per_10s_max", sa.BigInteger(), nullable=False),
         sa.Column("per_hour_max", sa.BigInteger(), nullable=False),
@@ -232,6 +245,68 @@ def upgrade() -> None:
         sa.UniqueConstraint("secret_hash"),
     )
     op.create_index(op.f("ix_participants_keys_participant_id"), "participants_keys", ["participant_id"], unique=False)
+    op.create_table(
+        "participants_webhook_attempts",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("room", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("duration_ms", sa.BigInteger(), nullable=False),
+        sa.Column("delivered", sa.Boolean(), nullable=False),
+        sa.Column("status_code", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "participants_webhook_attempts_of", "participants_webhook_attempts", ["webhook_id", "id"], unique=False
+    )
+    op.create_table(
+        "participants_webhook_cursors",
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("room", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("webhook_id", "room"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "participants_webhook_key",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "participants_webhook_standing",
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.Column("next_attempt_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_attempt_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_success_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("webhook_id"),
+    )
+    op.create_table(
+        "participants_webhooks",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("participant_id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("event_types", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("salt", sa.Text(), nullable=False),
+        sa.Column("previous_salt", sa.Text(), nullable=False),
+        sa.Column("previous_until", sa.BigInteger(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_participants_webhooks_participant_id"), "participants_webhooks", ["participant_id"], unique=False
+    )
     op.create_table(
         "settlement_accounts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -796,6 +871,13 @@ def downgrade() -> None:
     op.drop_table("settlement_bank_books")
     op.drop_index(op.f("ix_settlement_accounts_participant_id"), table_name="settlement_accounts")
     op.drop_table("settlement_accounts")
+    op.drop_index(op.f("ix_participants_webhooks_participant_id"), table_name="participants_webhooks")
+    op.drop_table("participants_webhooks")
+    op.drop_table("participants_webhook_standing")
+    op.drop_table("participants_webhook_key")
+    op.drop_table("participants_webhook_cursors")
+    op.drop_index("participants_webhook_attempts_of", table_name="participants_webhook_attempts")
+    op.drop_table("participants_webhook_attempts")
     op.drop_index(op.f("ix_participants_keys_participant_id"), table_name="participants_keys")
     op.drop_table("participants_keys")
     op.drop_index(op.f("ix_participants_facilities_participant_id"), table_name="participants_facilities")
@@ -812,6 +894,8 @@ def downgrade() -> None:
     op.drop_table("exchange_trades")
     op.drop_table("exchange_traders")
     op.drop_table("exchange_state")
+    op.drop_index("exchange_quote_requests_of_product", table_name="exchange_quote_requests")
+    op.drop_table("exchange_quote_requests")
     op.drop_index(op.f("ix_exchange_products_window_start"), table_name="exchange_products")
     op.drop_table("exchange_products")
     op.drop_index("exchange_orders_of_participant", table_name="exchange_orders")

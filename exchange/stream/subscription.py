@@ -1,0 +1,106 @@
+"""One connection's interest in one channel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from exchange.stream.base import Channel
+from exchange.stream.outbox import Outbox
+from exchange.stream.shared import Shared
+
+Key = tuple[Channel, str]  # the channel and the product, "" for all
+
+
+class _Turn:
+    """A subscription's place in the queue; void once the subscription began anew."""
+
+    __slots__ = ("_subscription",)
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def render(self) -> bytes | None:
+        return self._subscription.render(self)
+
+
+class Subscription:
+    """What a connection wants of a channel, and how far it was told.
+
+    ``push`` sends each message, ``offer`` the latest state: with a throttle, or where the reader is slow, messages that
+    were offered become one. While ``held`` is a list, pushed messages wait in it: the past is told first.
+    """
+
+    __slots__ = (
+        "_loop", "_next_at", "_outbox", "_pending", "_timer", "_turn", "depth", "held", "key", "seq", "throttle_s",
+    )  # fmt: skip
+
+    def __init__(self, key: Key, outbox: Outbox, depth: int, throttle_s: float) -> None:
+        self.key = key
+        self.depth = depth
+        self.throttle_s = throttle_s
+        self.seq = 0  # of the last message
+        self.held: list[Shared[Any]] | None = None
+        self._outbox = outbox
+        self._pending: Shared[Any] | None = None
+        self._turn: _Turn | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._next_at = 0.0
+
+    def begin(self, snapshot: bytes | None, seq: int) -> None:
+        """Begins with a snapshot that is true after event ``seq``, or without one where the reader knows that much."""
+        self.forget()
+        self.seq = seq
+        if snapshot is not None:
+            self._outbox.put(snapshot)
+
+    def push(self, shared: Shared[Any]) -> None:
+        """Sends a message, after those that were pushed before."""
+        if self.held is not None:
+            self.held.append(shared)
+            return
+        self.tell(shared)
+
+    def tell(self, shared: Shared[Any]) -> None:
+        """Sends a message at once, also while others are held."""
+        self._outbox.put(shared.render(self.seq))
+        self.seq = shared.seq
+
+    def release(self) -> None:
+        """Sends what was held while the past was told."""
+        held, self.held = self.held or [], None
+        for shared in held:
+            if shared.seq > self.seq:
+                self.push(shared)
+
+    def offer(self, shared: Shared[Any]) -> None:
+        """Says how things are now, as soon as the throttle and the reader allow."""
+        self._pending = shared if self._pending is None else self._pending.merged(shared)
+        if self._turn is not None:
+            return
+        self._turn = turn = _Turn(self)
+        wait_s = self._next_at - self._loop.time() if self.throttle_s else 0
+        if wait_s > 0:
+            self._timer = self._loop.call_later(wait_s, self._outbox.put_due, turn)
+        else:
+            self._outbox.put_due(turn)
+
+    def render(self, turn: _Turn) -> bytes | None:
+        """What was offered, as one message."""
+        if turn is not self._turn:
+            return None
+        pending, self._pending, self._turn, self._timer = self._pending, None, None, None
+        assert pending is not None
+        if self.throttle_s:
+            self._next_at = self._loop.time() + self.throttle_s
+        message = pending.render(self.seq)
+        self.seq = pending.seq
+        return message
+
+    def forget(self) -> None:
+        """Drops what was offered and not sent."""
+        self._pending = self._turn = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

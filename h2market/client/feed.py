@@ -1,0 +1,149 @@
+"""What a stream is subscribed to, and how far each subscription has got."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+from h2market.client.errors import ClientError, Overrun, StreamClosed
+from h2market.client.order_book import Broken, OrderBook
+from h2market.client.said import Delta, Gap, Snapshot, Subscribed, Told
+from h2market.client.said_base import Channel
+from h2market.client.said_market import BookDelta, BookSnapshot, StatusSnapshot, TradesSnapshot
+from h2market.client.said_own import FillEvent, Own, OwnSnapshot
+
+#: Messages that wait in one feed for whoever reads it.
+WAITING_MAX = 100_000
+#: Snapshots of channels that are a sequence of events: one that comes later leaves a gap.
+_OF_EVENTS = (OwnSnapshot, StatusSnapshot, TradesSnapshot)
+
+Name = tuple[Channel, str | None]
+
+
+class Subscription:
+    """One channel of one product, or of all with None. ``asked`` is the id of the request that is under way: what comes
+    before its answer belongs to what was before, and is passed over."""
+
+    def __init__(self, channel: Channel, product_id: str | None, **options: int) -> None:
+        self.name: Name = (channel, product_id)
+        self.seq = -1  # of the last message; -1 before the first
+        self.asked: str | None = None
+        self.broken = 0  # how often it did not add up since the last message that did
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._options = options
+
+    def request(self, asked: str, *, anew: bool) -> dict[str, Any]:
+        """The request that begins it, from where it stands unless ``anew``."""
+        self.asked = asked
+        channel, product_id = self.name
+        request: dict[str, Any] = {"op": "subscribe", "id": asked, "channel": channel, **self._options}
+        if product_id is not None:
+            request["product_id"] = product_id
+        if self.seq >= 0 and not anew:
+            request["since"] = self.seq
+        return request
+
+    def begin(self, said: Subscribed) -> None:
+        """It stands. Raises Broken where it was resumed from elsewhere than where it stands."""
+        self.asked = None
+        if said.resumed and said.seq != self.seq:
+            raise Broken(f"{self.name}: stands at {self.seq}, resumed at {said.seq}")
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def take(self, said: Snapshot | Delta) -> None:
+        """Takes in what was said. Raises Broken for a gap."""
+        raise AssertionError("a subscription is of a book, or a feed")
+
+    def pause(self) -> None:
+        """The connection is away."""
+
+    def fail(self, error: ClientError) -> None:
+        """Nothing more will come."""
+        if not self.ready.done():
+            self.ready.set_exception(error)
+            self.ready.exception()  # whoever waits for it hears of it; nobody may
+
+
+class BookSubscription(Subscription):
+    """Keeps an `OrderBook`."""
+
+    def __init__(self, product_id: str, depth: int, throttle_ms: int) -> None:
+        super().__init__("book", product_id, depth=depth, throttle_ms=throttle_ms)
+        self.book = OrderBook(product_id, depth)
+
+    def begin(self, said: Subscribed) -> None:
+        super().begin(said)
+        if said.resumed:
+            self.book.resume(said.seq)
+
+    def take(self, said: Snapshot | Delta) -> None:
+        if isinstance(said, BookSnapshot):
+            self.book.begin(said)
+        else:
+            assert isinstance(said, BookDelta)
+            self.book.take(said)
+        self.seq, self.broken = said.seq, 0
+
+    def pause(self) -> None:
+        self.book.pause()
+
+    def fail(self, error: ClientError) -> None:
+        super().fail(error)
+        self.book.pause()
+
+
+class Feed(Subscription):
+    """The messages of a channel, each once and in order, over as many connections as it takes. Iterate over it."""
+
+    def __init__(self, channel: Channel, product_id: str | None, **options: int) -> None:
+        super().__init__(channel, product_id, **options)
+        self._waiting: deque[Told] = deque()
+        self._news = asyncio.Event()
+        self._ended: ClientError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Told:
+        while not self._waiting:
+            if isinstance(self._ended, StreamClosed):
+                raise StopAsyncIteration
+            if self._ended is not None:
+                raise self._ended
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+    async def fills(self) -> AsyncIterator[FillEvent | Gap]:
+        """The trades of own orders; of channel ``own``. A `Gap` says that some can only be had over REST."""
+        async for said in self:
+            if isinstance(said, Gap):
+                yield said
+            elif isinstance(said, Own):
+                for event in said.events:
+                    if isinstance(event, FillEvent):
+                        yield event
+
+    def take(self, said: Snapshot | Delta) -> None:
+        if isinstance(said, Delta):
+            if said.prev_seq != self.seq:
+                raise Broken(f"{self.name}: after {self.seq} came a message that follows {said.prev_seq}")
+        elif isinstance(said, _OF_EVENTS) and -1 < self.seq < said.seq:
+            self._waiting.append(Gap(self.seq, said.seq))
+        self.seq, self.broken = said.seq, 0
+        if self._ended is not None:
+            return
+        self._waiting.append(said)
+        if len(self._waiting) > WAITING_MAX:
+            self._waiting.clear()
+            self.fail(Overrun(f"{WAITING_MAX} messages of {self.name} wait and were not read"))
+        self._news.set()
+
+    def fail(self, error: ClientError) -> None:
+        super().fail(error)
+        if self._ended is None:
+            self._ended = error
+        self._news.set()

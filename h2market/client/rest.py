@@ -1,0 +1,313 @@
+"""`Client` and `AsyncClient`: the same methods, the one waiting and the other awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Self, TypeVar
+
+import httpx
+
+from h2market.client import requests
+from h2market.client.model import (
+    BatchEntry,
+    Capacity,
+    Changed,
+    Commodity,
+    DeclaredCapacity,
+    Depth,
+    Limits,
+    Market,
+    NewOrder,
+    Order,
+    Page,
+    Placed,
+    Product,
+    PublicTrade,
+    Trade,
+)
+from h2market.client.talk import Answer, Lost, Pause, Reply, Request, Retry, Talk
+
+T = TypeVar("T")
+Pages = Callable[[str | None], Talk[Page[T]]]
+Status = Literal["open", "done"]
+
+#: How long a connection, or one answer, may take.
+TIMEOUT_S = 10.0
+#: Of these errors the request did not leave.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def _headers(key: str, language: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "Accept-Language": language}
+
+
+def _answer(response: httpx.Response, began_s: float) -> Answer:
+    after = response.headers.get("Retry-After", "")
+    return Answer(
+        response.status_code, response.content, float(after) if after.isdigit() else None, time.monotonic() - began_s
+    )
+
+
+def _lost(error: httpx.TransportError, began_s: float) -> Lost:
+    return Lost(error, not isinstance(error, _NOT_SENT), time.monotonic() - began_s)
+
+
+class Client:
+    """The exchange over REST under one API key. Use it in a ``with`` block, or call `close`.
+
+    Every method raises an `ApiError` for a refusal, `NoAnswer` where nothing came back, and `OutcomeUnknown` where a
+    change may or may not have taken effect. ``language`` is that of the sentences: ``en`` or ``zh``.
+    """
+
+    def __init__(
+        self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retry: Retry | None = None, language: str = "en"
+    ) -> None:
+        self._retry = retry or Retry()
+        self._http = httpx.Client(base_url=url, headers=_headers(key, language), timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._http.close()
+
+    def place(self, order: NewOrder) -> Placed:
+        """Places an order, once. Raises Refused where the rules of the trade say no."""
+        return self._run(requests.place(order, self._retry))
+
+    def place_batch(self, orders: Sequence[NewOrder]) -> tuple[BatchEntry, ...]:
+        """Places up to 100 orders in one commit, each for itself; an entry has its order or its problem."""
+        return self._run(requests.place_batch(orders, self._retry))
+
+    def cancel(self, order_id: str, *, idempotency_key: str = "") -> Changed:
+        """Cancels what is open of an order. Raises NotFound for one that is not open."""
+        return self._run(requests.cancel(order_id, idempotency_key, self._retry))
+
+    def amend(
+        self, order_id: str, *, price: Decimal | None = None, loads: int | None = None, idempotency_key: str = ""
+    ) -> Changed:
+        """Gives an order another price, another total of loads (executed ones included), or both."""
+        return self._run(requests.amend(order_id, price, loads, idempotency_key, self._retry))
+
+    def order(self, order_id: str) -> Order:
+        """One order as it stands."""
+        return self._run(requests.order(order_id, self._retry))
+
+    def find_order(self, client_order_id: str) -> Order | None:
+        """The order that was sent under a client order id, whatever became of it."""
+        return self._run(requests.find_order(client_order_id, self._retry))
+
+    def orders(self, *, status: Status | None = None, product_id: str | None = None) -> Iterator[Order]:
+        """The company's orders, newest first."""
+        return self._all(
+            lambda cursor: requests.orders(self._retry, cursor=cursor, status=status, product_id=product_id)
+        )
+
+    def trades(self, *, product_id: str | None = None) -> Iterator[Trade]:
+        """The company's trades, newest first."""
+        return self._all(lambda cursor: requests.trades(self._retry, product_id, cursor=cursor))
+
+    def public_trades(self, product_id: str) -> Iterator[PublicTrade]:
+        """The trades of a product without their parties, newest first."""
+        return self._all(lambda cursor: requests.public_trades(product_id, self._retry, cursor=cursor))
+
+    def products(
+        self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
+    ) -> Iterator[Product]:
+        """Products by their id."""
+        return self._all(
+            lambda cursor: requests.products(self._retry, cursor=cursor, kind=kind, hub=hub, status=status)
+        )
+
+    def product(self, product_id: str) -> Product:
+        """One product."""
+        return self._run(requests.product(product_id, self._retry))
+
+    def book(self, product_id: str, levels: int = 10) -> Depth:
+        """The best levels of a product's book."""
+        return self._run(requests.book(product_id, levels, self._retry))
+
+    def market(self) -> Market:
+        """Whether orders are taken."""
+        return self._run(requests.market(self._retry))
+
+    def limits(self) -> Limits:
+        """The company's money on the exchange, and its capacities."""
+        return self._run(requests.limits(self._retry))
+
+    def capacities(self) -> tuple[Capacity, ...]:
+        """What the company declared, latest window first."""
+        return self.limits().capacities
+
+    def declare_capacity(
+        self, commodity: Commodity, window_start: datetime, loads: int, *, idempotency_key: str = ""
+    ) -> DeclaredCapacity:
+        """Declares the loads that the company can provide in a window, in total."""
+        return self._run(requests.declare(commodity, window_start, loads, idempotency_key, self._retry))
+
+    def _all(self, pages: Pages[T]) -> Iterator[T]:
+        cursor: str | None = None
+        while True:
+            page = self._run(pages(cursor))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _run(self, talk: Talk[T]) -> T:
+        reply: Reply = None
+        while True:
+            try:
+                step = talk.send(reply)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+            else:
+                reply = self._send(step)
+
+    def _send(self, request: Request) -> Reply:
+        began_s = time.monotonic()
+        try:
+            response = self._http.request(
+                request.method, request.path, params=request.query, content=request.body, headers=request.headers
+            )
+        except httpx.TransportError as error:
+            return _lost(error, began_s)
+        return _answer(response, began_s)
+
+
+class AsyncClient:
+    """`Client` for programs that await. Use it in an ``async with`` block, or call `close`."""
+
+    def __init__(
+        self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retry: Retry | None = None, language: str = "en"
+    ) -> None:
+        self._retry = retry or Retry()
+        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key, language), timeout=timeout_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hangs up."""
+        await self._http.aclose()
+
+    async def place(self, order: NewOrder) -> Placed:
+        """Places an order, once. Raises Refused where the rules of the trade say no."""
+        return await self._run(requests.place(order, self._retry))
+
+    async def place_batch(self, orders: Sequence[NewOrder]) -> tuple[BatchEntry, ...]:
+        """Places up to 100 orders in one commit, each for itself; an entry has its order or its problem."""
+        return await self._run(requests.place_batch(orders, self._retry))
+
+    async def cancel(self, order_id: str, *, idempotency_key: str = "") -> Changed:
+        """Cancels what is open of an order. Raises NotFound for one that is not open."""
+        return await self._run(requests.cancel(order_id, idempotency_key, self._retry))
+
+    async def amend(
+        self, order_id: str, *, price: Decimal | None = None, loads: int | None = None, idempotency_key: str = ""
+    ) -> Changed:
+        """Gives an order another price, another total of loads (executed ones included), or both."""
+        return await self._run(requests.amend(order_id, price, loads, idempotency_key, self._retry))
+
+    async def order(self, order_id: str) -> Order:
+        """One order as it stands."""
+        return await self._run(requests.order(order_id, self._retry))
+
+    async def find_order(self, client_order_id: str) -> Order | None:
+        """The order that was sent under a client order id, whatever became of it."""
+        return await self._run(requests.find_order(client_order_id, self._retry))
+
+    def orders(self, *, status: Status | None = None, product_id: str | None = None) -> AsyncIterator[Order]:
+        """The company's orders, newest first."""
+        return self._all(
+            lambda cursor: requests.orders(self._retry, cursor=cursor, status=status, product_id=product_id)
+        )
+
+    def trades(self, *, product_id: str | None = None) -> AsyncIterator[Trade]:
+        """The company's trades, newest first."""
+        return self._all(lambda cursor: requests.trades(self._retry, product_id, cursor=cursor))
+
+    def public_trades(self, product_id: str) -> AsyncIterator[PublicTrade]:
+        """The trades of a product without their parties, newest first."""
+        return self._all(lambda cursor: requests.public_trades(product_id, self._retry, cursor=cursor))
+
+    def products(
+        self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
+    ) -> AsyncIterator[Product]:
+        """Products by their id."""
+        return self._all(
+            lambda cursor: requests.products(self._retry, cursor=cursor, kind=kind, hub=hub, status=status)
+        )
+
+    async def product(self, product_id: str) -> Product:
+        """One product."""
+        return await self._run(requests.product(product_id, self._retry))
+
+    async def book(self, product_id: str, levels: int = 10) -> Depth:
+        """The best levels of a product's book."""
+        return await self._run(requests.book(product_id, levels, self._retry))
+
+    async def market(self) -> Market:
+        """Whether orders are taken."""
+        return await self._run(requests.market(self._retry))
+
+    async def limits(self) -> Limits:
+        """The company's money on the exchange, and its capacities."""
+        return await self._run(requests.limits(self._retry))
+
+    async def capacities(self) -> tuple[Capacity, ...]:
+        """What the company declared, latest window first."""
+        return (await self.limits()).capacities
+
+    async def declare_capacity(
+        self, commodity: Commodity, window_start: datetime, loads: int, *, idempotency_key: str = ""
+    ) -> DeclaredCapacity:
+        """Declares the loads that the company can provide in a window, in total."""
+        return await self._run(requests.declare(commodity, window_start, loads, idempotency_key, self._retry))
+
+    async def _all(self, pages: Pages[T]) -> AsyncIterator[T]:
+        cursor: str | None = None
+        while True:
+            page = await self._run(pages(cursor))
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def _run(self, talk: Talk[T]) -> T:
+        reply: Reply = None
+        while True:
+            try:
+                step = talk.send(reply)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+            else:
+                reply = await self._send(step)
+
+    async def _send(self, request: Request) -> Reply:
+        began_s = time.monotonic()
+        try:
+            response = await self._http.request(
+                request.method, request.path, params=request.query, content=request.body, headers=request.headers
+            )
+        except httpx.TransportError as error:
+            return _lost(error, began_s)
+        return _answer(response, began_s)

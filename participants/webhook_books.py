@@ -1,0 +1,188 @@
+"""What the deliverer of webhooks remembers: cursors, standings and attempts.
+
+It is written behind the deliverer's back, many webhooks in one transaction and at most some ten times a second, so that
+it takes next to nothing of the one writer's time. A crash forgets the last moment: those messages are sent again, under
+the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+
+from kernel.room import table_of
+from kernel.sequencer import Writer
+from kernel.store import Store, insert_rows, upsert_rows
+from participants.tables import WebhookAttemptRow, WebhookCursorRow, WebhookStandingRow
+
+#: How long attempts gather before they are written.
+GATHER_S = 0.1
+RETRY_S = 1.0
+#: Attempts that may wait for the store; beyond, deliveries wait too.
+UNWRITTEN_MAX = 1_000
+#: Attempts kept for each webhook, and how many more there may be before the oldest are deleted.
+ATTEMPTS_KEPT, ATTEMPTS_SLACK = 500, 100
+
+_log = logging.getLogger("h2market.webhooks")
+
+
+class Attempt(NamedTuple):
+    """A row of `WebhookAttemptRow`, without its webhook."""
+
+    message_id: str
+    type: str
+    room: str
+    seq: int
+    number: int
+    at: int
+    duration_ms: int
+    delivered: bool
+    status_code: int | None
+    error: str
+
+
+class Standing(msgspec.Struct):
+    """How delivery to one webhook stands; see `WebhookStandingRow`. ``cursors`` has a position for each log."""
+
+    failures: int = 0
+    next_attempt_at: int = 0
+    last_attempt_at: int = 0
+    last_success_at: int = 0
+    last_error: str = ""
+    cursors: dict[str, int] = {}
+
+
+class Books:
+    """The deliverer's bookkeeping in the store."""
+
+    def __init__(self, store: Store, writer: Writer) -> None:
+        self._store = store
+        self._writer = writer
+        self._changed: dict[str, Standing] = {}
+        self._attempts: list[tuple[str, Attempt]] = []
+        self._since_pruned: dict[str, int] = {}
+        self._last_id = 0
+        self._work = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def read(self, connection: Connection) -> dict[str, Standing]:
+        """Every standing, as it was written last; before anything else."""
+        standings: dict[str, Standing] = {}
+        for row in connection.execute(select(table_of(WebhookStandingRow))):
+            standings[row.webhook_id] = Standing(*row[1:])
+        for row in connection.execute(select(table_of(WebhookCursorRow))):
+            standings.setdefault(row.webhook_id, Standing()).cursors[row.room] = row.seq
+        attempts = table_of(WebhookAttemptRow)
+        self._last_id = connection.execute(select(func.max(attempts.c.id))).scalar() or 0
+        return standings
+
+    def note(self, webhook_id: str, standing: Standing, attempt: Attempt | None = None) -> None:
+        """Has a standing written soon, with the attempt that changed it."""
+        self._changed[webhook_id] = standing
+        if attempt is not None:
+            self._attempts.append((webhook_id, attempt))
+            if len(self._attempts) >= UNWRITTEN_MAX:
+                self._room.clear()
+        self._work.set()
+
+    async def room(self) -> None:
+        """Waits while too much is unwritten."""
+        await self._room.wait()
+
+    async def run(self) -> None:
+        """Writes until it is cancelled."""
+        while True:
+            await self._work.wait()
+            await asyncio.sleep(GATHER_S)
+            try:
+                await self.write()
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                _log.exception("what was delivered could not be noted")
+                await asyncio.sleep(RETRY_S)
+
+    async def write(self) -> None:
+        """Writes what has gathered, in one transaction. Raises what the store raises, and then keeps it."""
+        changed, attempts = self._changed, self._attempts
+        self._changed, self._attempts = {}, []
+        self._work.clear()
+        standings = {name: msgspec.structs.replace(one, cursors=dict(one.cursors)) for name, one in changed.items()}
+        try:
+            await self._in_turn(standings, attempts)
+        except Exception:  # not where it is cancelled: the turn is queued, and is taken before the writer stops
+            self._changed = {**changed, **self._changed}
+            self._attempts = attempts + self._attempts
+            self._work.set()
+            raise
+        if len(self._attempts) < UNWRITTEN_MAX:
+            self._room.set()
+
+    async def _in_turn(self, standings: dict[str, Standing], attempts: list[tuple[str, Attempt]]) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def turn() -> None:
+            try:
+                connection = self._writer.connection
+                with connection.begin():
+                    self._write(connection, standings, attempts)
+            except Exception as error:
+                loop.call_soon_threadsafe(_finish, done, error)
+            else:
+                loop.call_soon_threadsafe(_finish, done, None)
+
+        self._writer.call(turn)
+        await asyncio.shield(done)
+
+    def _write(
+        self, connection: Connection, standings: dict[str, Standing], attempts: list[tuple[str, Attempt]]
+    ) -> None:
+        upsert_rows(
+            connection,
+            table_of(WebhookStandingRow),
+            [(webhook_id, *msgspec.structs.astuple(one)[:-1]) for webhook_id, one in standings.items()],
+        )
+        upsert_rows(
+            connection,
+            table_of(WebhookCursorRow),
+            [(webhook_id, room, seq) for webhook_id, one in standings.items() for room, seq in one.cursors.items()],
+        )
+        insert_rows(
+            connection,
+            table_of(WebhookAttemptRow),
+            [(self._next_id(attempt.at), webhook_id, *attempt) for webhook_id, attempt in attempts],
+        )
+        self._prune(connection, (webhook_id for webhook_id, _ in attempts))
+
+    def _next_id(self, at: int) -> int:
+        self._last_id = max(self._last_id + 1, at)
+        return self._last_id
+
+    def _prune(self, connection: Connection, webhook_ids: Iterable[str]) -> None:
+        """Deletes the oldest attempts, now and then."""
+        table = table_of(WebhookAttemptRow)
+        for webhook_id in webhook_ids:
+            self._since_pruned[webhook_id] = self._since_pruned.get(webhook_id, 0) + 1
+            if self._since_pruned[webhook_id] < ATTEMPTS_SLACK:
+                continue
+            self._since_pruned[webhook_id] = 0
+            ids = select(table.c.id).where(table.c.webhook_id == webhook_id).order_by(table.c.id.desc())
+            oldest = connection.execute(ids.offset(ATTEMPTS_KEPT - 1).limit(1)).scalar()
+            if oldest is not None:
+                connection.execute(delete(table).where(table.c.webhook_id == webhook_id, table.c.id < oldest))
+
+
+def _finish(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
