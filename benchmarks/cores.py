@@ -1,8 +1,9 @@
 """Other Python matching cores from PyPI on the same flow: book and trades only, no limits, no roles, no read model.
 
 Each runner gives the CPU seconds of the whole flow and asserts that it ended with the known outcome. What a core
-answers is counted and forgotten as often as the service commits, outside the clock: kept to the end, a million answers
-would have the collector at work all the while, and the core would be charged for what the benchmark keeps.
+answers is held, counted and forgotten as often as the service commits, ours too, and counted outside the clock: kept to
+the end, a million answers would have the collector at work all the while, and the core would be charged for what the
+benchmark keeps.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.flow import Outcome, Step
 
@@ -19,7 +20,10 @@ SYMBOL = "H2"
 BATCH_COMMANDS = 1_000
 
 
-def batches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+C = TypeVar("C")
+
+
+def batches(steps: Sequence[C]) -> Iterator[Sequence[C]]:
     """The flow in pieces of one commit."""
     return (steps[first : first + BATCH_COMMANDS] for first in range(0, len(steps), BATCH_COMMANDS))
 
