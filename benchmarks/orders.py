@@ -33,6 +33,7 @@ import httpx
 import msgspec
 
 from benchmarks import frames, load
+from exchange.market import RATE_MAX
 from h2market.bootstrap import create_key
 from kernel.config import Settings
 from seeds.identity import credit_code
@@ -107,6 +108,7 @@ class Market:
             "nominal_mass": "280.000", "maximum_mass": "294.000", "window_start": "2026-03-03T06:00:00+08:00",
             "window_end": "2026-03-03T14:00:00+08:00", "price_tick": "0.05", "price_max": "80.00", "loads_max": 100,
         }))  # fmt: skip
+        companies: list[str] = []
         for number in range(2 * PARTICIPANTS_A_SIDE):
             side = "buy" if number % 2 else "sell"
             company = _done(client.post("/v1/participants", json={
@@ -118,9 +120,13 @@ class Market:
                 client.post("/v1/keys", json={"participant_id": company, "scopes": ["trade", "read"], "label": "bench"})
             ).json()["secret"]
             self.keys[side].append(key)
+            companies.append(company)
             if side == "buy":
                 self._command("GrantMoney", {"participant_id": company, "amount_fen": 10**16, "reference": "bench"})
         self._settle()
+        for company in companies:  # the simulated clock stands: all that is sent falls into the same ten seconds
+            rates = {"per_10s": RATE_MAX, "per_hour": RATE_MAX, "per_day": RATE_MAX}
+            _done(client.put(f"/v1/participants/{company}/order-rates", json=rates))
         for key in self.keys["sell"]:
             _done(client.put("/v1/capacities", headers={"Authorization": f"Bearer {key}"}, json={
                 "commodity": "hydrogen", "window_start": "2026-03-03T06:00:00+08:00", "loads": 1_000_000}))  # fmt: skip
