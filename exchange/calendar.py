@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -156,8 +156,3 @@ def load_calendar(environ: Mapping[str, str] = os.environ) -> Calendar:
 def calendar() -> Calendar:
     """This process's calendar, read once."""
     return load_calendar()
-
-
-def days_from(found: Calendar, first: date, count: int) -> list[TradingDay]:
-    """So many days from the first on."""
-    return [found.day(first + timedelta(days=offset)) for offset in range(count)]

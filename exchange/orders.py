@@ -39,8 +39,8 @@ from exchange.state import (
     order_rejected,
 )
 from kernel.messages import Event
+from kernel.quantity import MICROS_PER_S
 
-MICROS_PER_S = 1_000_000
 #: Of orders without options; others ask for more than one look.
 PLAIN_TIMES = frozenset({"gtc", "day", "session", "ioc"})
 
