@@ -28,7 +28,9 @@ cpdef Order new_order(OrderPlaced event, at, seq)
 cpdef show(Order order)
 @cython.locals(order=Order, terms=OrderTerms)
 cpdef order_cancelled(ExchangeState state, OrderCancelled event, at, seq)
-@cython.locals(account=Account, buys=bint, capacity=CapacityLimit, changes=ExchangeChanges, money=MoneyLimit, terms=OrderTerms)
+@cython.locals(
+    account=Account, buys=bint, capacity=CapacityLimit, changes=ExchangeChanges, money=MoneyLimit, terms=OrderTerms
+)
 cpdef end_order(ExchangeState state, Book book, Order order, reason, at, seq)
 @cython.locals(ladder=Ladder, order=Order, own_book=Book, terms=OrderTerms)
 cpdef traded(ExchangeState state, Traded event, at, _seq)

@@ -27,8 +27,9 @@ WORD = ctypes.sizeof(ctypes.c_void_p)
 
 class Manifest(msgspec.Struct, frozen=True):
     """What was compiled of what. ``sources``: path -> SHA-256; ``layouts``: module.Class -> field -> bytes from its
-    instance's start."""
+    instance's start. ``recipe`` is that of the tool that compiled."""
 
+    recipe: str
     sources: dict[str, str]
     layouts: dict[str, dict[str, int]]
 

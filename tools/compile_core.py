@@ -3,6 +3,7 @@
     python -m tools.compile_core              beside the sources: from then on the core runs compiled
     python -m tools.compile_core --remove     takes that away again
     python -m tools.compile_core --into DIR   in a copy of the tree, made anew where the sources changed
+    python -m tools.compile_core --can        only asks whether it can be done here
 
 Cython takes each module as it stands. The ``.pxd`` file beside a module says which of its classes are laid out in C and
 what its hot functions hold. Where the fields of msgspec's structs lie is found by looking at the structs themselves
@@ -26,6 +27,7 @@ import sys
 import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -75,6 +77,13 @@ def what_lacks() -> str | None:
     return None
 
 
+def assert_can() -> None:
+    """Raises CannotCompile where something lacks."""
+    lack = what_lacks()
+    if lack is not None:
+        raise CannotCompile(lack)
+
+
 # --- what Cython is told of the structs
 
 
@@ -115,13 +124,17 @@ def sources(root: Path) -> dict[str, str]:
     return {file.as_posix(): fingerprint(root / file) for file in sorted(files)}
 
 
+def recipe() -> str:
+    """What the same sources would be compiled to otherwise: this file, and the versions of Cython and of Python."""
+    return f"{fingerprint(Path(__file__))} Cython {metadata.version('cython')} Python {sys.version}"
+
+
 def build(root: Path) -> None:
     """Compiles the core of the tree at ``root``, beside its sources. Raises CannotCompile."""
-    lack = what_lacks()
-    if lack is not None:
-        raise CannotCompile(lack)
+    assert_can()
     remove(root)  # before the package is imported, which would refuse what does not fit
     manifest = Manifest(
+        recipe(),
         sources(root),
         {f"{module}.{cls.__name__}": layout(cls) for module in STRUCT_MODULES for cls in structs(module)},
     )
@@ -195,12 +208,13 @@ def compiled_copy(root: Path, target: Path) -> None:
 
     Raises CannotCompile.
     """
+    assert_can()
     kept: dict[Path, bytes] = {}
     try:
         manifest = json.loads((target / MANIFEST).read_text("utf-8"))
-        if manifest["sources"] == sources(root):
+        if (manifest["recipe"], manifest["sources"]) == (recipe(), sources(root)):
             kept = {file.relative_to(target): file.read_bytes() for file in [*built(target), target / MANIFEST]}
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         pass
     copy_tree(root, target)
     if len(kept) == len(MODULES) + 1:
@@ -215,9 +229,12 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--into", type=Path, metavar="DIR", help="in a copy of the tree")
     which.add_argument("--remove", action="store_true", help="take what was compiled away again")
+    which.add_argument("--can", action="store_true", help="only ask whether it can be done here")
     options = parser.parse_args()
     try:
-        if options.remove:
+        if options.can:
+            assert_can()
+        elif options.remove:
             remove(ROOT)
         elif options.into:
             compiled_copy(ROOT, options.into)
