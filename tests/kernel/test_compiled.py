@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import re
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -116,6 +117,19 @@ def test_the_sources_are_all_that_is_compiled() -> None:
     assert {f"{module.replace('.', '/')}{suffix}" for module in MODULES for suffix in (".py", ".pxd")} <= paths
     described = {path.relative_to(root).as_posix() for package in PACKAGES for path in (root / package).glob("*.pxd")}
     assert described == {path for path in paths if path.endswith(".pxd")}
+
+
+def test_no_field_is_deleted() -> None:
+    """Compiled code finds nothing where a field was deleted, not even an error."""
+    root = Path(__file__).parents[2]
+    deleted = [
+        f"{file.relative_to(root)}:{node.lineno}"
+        for package in PACKAGES
+        for file in (root / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Delete) and any(isinstance(target, ast.Attribute) for target in node.targets)
+    ]
+    assert deleted == []
 
 
 def test_a_copy_of_the_tree_is_without_what_runs_leave(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
