@@ -23,7 +23,7 @@ OTHER = NAMES["compiled" if VARIANT == "pure" else "pure"]
 @contextmanager
 def other_variant(shape: str, count: int, digest: str) -> Iterator[Callable[[], float]]:
     """Gives what runs a flow once. Raises CannotCompile where the other variant cannot be made here."""
-    folder = ROOT / ".cache" / ("compiled" if VARIANT == "pure" else "pure")
+    folder = ROOT / ".cache" / "benchmarks" / ("compiled" if VARIANT == "pure" else "pure")
     if VARIANT == "pure":
         compiled_copy(ROOT, folder)
     else:
