@@ -83,7 +83,7 @@ pure: $(STAMP) ## Take the compiled core away | 移除已编译的核心
 # What holds for the sources as they stand holds for what is compiled from them. SQLite is enough for that.
 test-compiled: $(STAMP)
 	@$(BIN)/python -m tools.compile_core --into .cache/compiled
-	@cd .cache/compiled && ../../$(BIN)/python -m pytest -q -n auto -m "not long and not postgres" tests/exchange $(ARGS)
+	@cd .cache/compiled && ../../$(BIN)/python -m pytest -q -n auto -k "not postgres" tests/exchange $(ARGS)
 
 # --no-config and the unset variables keep the wheelhouse of one machine out of a lock meant for all of them.
 COMPILE := env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCKER)/bin/uv pip compile --quiet --no-config --universal \
