@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table, select
 
 from kernel.messages import Codec, Event, Recorded
-from kernel.store import insert_rows
+from kernel.store import Row, Write
 
 GENESIS = bytes(32)
 #: Events read from the database at a time while a log is replayed.
@@ -56,22 +56,22 @@ class Log:
         self.table = table
         self.codec = codec
 
-    def chain(self, tail: Tail, at: int, actor: str, events: Sequence[Event]) -> tuple[list[StoredEvent], Tail]:
-        """The rows that append ``events`` after ``tail``, and the new tail."""
-        rows = []
+    def chain(self, tail: Tail, at: int, actor: str, events: Sequence[Event]) -> tuple[list[Row], Tail]:
+        """The rows that append ``events`` after ``tail``, fields as in StoredEvent, and the new tail."""
+        rows: list[Row] = []
         seq, prev_hash = tail.seq, tail.hash
         for event in events:
             seq += 1
             kind = type(event).__name__
             payload = self.codec.encode(event)
             digest = chain_hash(prev_hash, seq, at, kind, actor, payload)
-            rows.append(StoredEvent(seq, at, kind, actor, payload.decode(), prev_hash, digest))
+            rows.append((seq, at, kind, actor, payload.decode(), prev_hash, digest))
             prev_hash = digest
         return rows, Tail(seq, prev_hash, at)
 
-    def append(self, connection: Connection, rows: Sequence[StoredEvent]) -> None:
-        """Writes chained rows. A position that is taken fails the transaction: two writers cannot both go on."""
-        insert_rows(connection, self.table, rows)
+    def write(self, rows: Sequence[Row]) -> Write:
+        """Appends chained rows. A position that is taken fails the transaction: two writers cannot both go on."""
+        return Write(self.table, rows, replace=False)
 
     def tail(self, connection: Connection) -> Tail:
         """The last event as the database has it."""
