@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from kernel.errors import H2MarketError, Internal, KeyReused
@@ -19,7 +22,7 @@ from kernel.tables import CursorRow, IdempotencyRow
 _log = logging.getLogger("h2market.sequencer")
 
 
-class Key(NamedTuple):
+class Key(msgspec.Struct, frozen=True, gc=False):
     """An idempotency key: unique for ever within its room and scope; ``fingerprint`` is the SHA-256 of the request."""
 
     scope: str
@@ -27,7 +30,7 @@ class Key(NamedTuple):
     fingerprint: bytes
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A command, who sends it, and the key under which it takes effect once.
 
     A command that makes several things has a key for each: ``also`` are the others, with the same fingerprint.
@@ -50,7 +53,7 @@ class Cursor(NamedTuple):
     seq: int
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What a command did: its events from position ``seq`` on. ``replayed``: it had been done before under its key."""
 
     seq: int
@@ -119,14 +122,15 @@ class Batch:
         self.at = at
         self.on_the_way = on_the_way
         self.rows: list[Row] = []
-        self.recorded: list[Recorded] = []
+        self._decided: list[tuple[str, tuple[Event, ...]]] = []
+        self._first_seq = self._next_seq = tail.seq + 1
         self.keys: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
         self.key_rows: list[Row] = []
         self.cursors: dict[str, int] = {}
         self.machine = self.room.open(connection, [envelope.command for unit in units for envelope in unit.envelopes])
 
     def decide(self) -> None:
-        """Lets the machine decide every unit in order."""
+        """Lets the machine decide every unit in order, and chains what happened to the log."""
         self._known_keys()
         done = self._known_cursors()
         for unit in self.units:
@@ -138,6 +142,12 @@ class Batch:
                     if isinstance(result, H2MarketError):
                         raise Poisoned(unit, result)
                 done[unit.cursor.follower] = self.cursors[unit.cursor.follower] = unit.cursor.seq
+        self.rows, self.tail = self.log.chain(self.tail, self.at, self._decided)
+
+    def recorded(self) -> list[Recorded]:
+        """What happened, as listeners hear of it."""
+        seqs, at = itertools.count(self._first_seq), self.at
+        return [Recorded(next(seqs), at, actor, event) for actor, events in self._decided for event in events]
 
     def writes(self) -> list[Write]:
         """What the transaction writes."""
@@ -157,23 +167,22 @@ class Batch:
                 fingerprint, outcome = known
                 if fingerprint != key.fingerprint:
                     return KeyReused(field="Idempotency-Key", key=key.key)
-                return outcome._replace(replayed=True)
-        seq = self.tail.seq + 1
+                return replace(outcome, replayed=True)
+        seq, at = self._next_seq, self.at
         try:
-            events = self.machine.apply(command, self.at, seq)
+            events = tuple(self.machine.apply(command, at, seq))
         except H2MarketError as refusal:
             return refusal
         except Exception as error:
             raise Poisoned(
                 unit, internal_error(f"{self.room.name} could not decide {type(command).__name__}")
             ) from error
-        outcome = Outcome(seq, self.at, tuple(events))
-        rows, self.tail = self.log.chain(self.tail, self.at, actor, events)
-        self.rows += rows
-        self.recorded += [Recorded(position, self.at, actor, event) for position, event in enumerate(events, seq)]
+        outcome = Outcome(seq, at, events)
+        self._next_seq = seq + len(events)
+        self._decided.append((actor, events))
         for key in keys:
             self.keys[key.scope, key.key] = key.fingerprint, outcome
-            self.key_rows.append((self.room.name, key.scope, key.key, key.fingerprint, seq, len(events), self.at))
+            self.key_rows.append((self.room.name, key.scope, key.key, key.fingerprint, seq, len(events), at))
         return outcome
 
     def _known_keys(self) -> None:

@@ -24,6 +24,8 @@ from kernel.scribe_process import LENGTH
 Statement = tuple[str, Sequence[tuple[Any, ...]]]
 Heard = Callable[[Exception | None], None]
 
+#: Later versions look for objects that occur twice, which costs four times as much as to write them twice.
+_MARSHAL_VERSION = 2
 _RECEIVED_MAX = 1 << 16
 #: How long the process may take to write what it has and to end.
 END_S_MAX = 30.0
@@ -62,7 +64,7 @@ class Scribe:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._channel, self._listen)
-        message = marshal.dumps(statements)  # type: ignore[arg-type]
+        message = marshal.dumps(statements, _MARSHAL_VERSION)  # type: ignore[arg-type]
         self._waiting.append(heard)
         waits = bool(self._unsent)
         self._unsent += LENGTH.pack(len(message)) + message

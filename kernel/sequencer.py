@@ -208,7 +208,7 @@ class Sequencer:
         self._on_the_way.popleft()
         if error is None:
             self._came_true(batch)
-            self._end(batch.units, batch.recorded)
+            self._end(batch.units, batch.recorded())
             if self._snapshot_is_due():
                 self.writer.call(self._snapshot)
             return
@@ -268,7 +268,7 @@ class Sequencer:
                 self._mend(recorded)
                 return
             else:
-                recorded += batch.recorded
+                recorded += batch.recorded()
                 if self._snapshot_is_due():
                     self._snapshot()
                 return
