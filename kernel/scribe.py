@@ -11,6 +11,7 @@ import marshal
 import socket
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -57,7 +58,12 @@ class Scribe:
         self._unsent = b""
         self._received = b""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.ended = False
+        self._left = threading.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._left.is_set()
 
     def post(self, statements: Sequence[Statement], heard: Heard) -> None:
         """Sends a transaction; ``heard`` is called with what became of it."""
@@ -124,17 +130,19 @@ class Scribe:
             self._process.wait(END_S_MAX)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        if self._loop is None or not self._loop.is_running() or _running_loop() is self._loop:
+        if self._loop is not None and self._loop.is_running() and _running_loop() is not self._loop:
+            self._left.wait(END_S_MAX)
+        else:
             while not self.ended:
                 self._listen()
 
     def _leave(self) -> None:
-        self.ended = True
         self._process.wait()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._channel)
             self._loop.remove_writer(self._channel)
         self._channel.close()
+        self._left.set()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -176,6 +176,7 @@ class Sequencer:
                 reader.rollback()
             posted = Posted(statements(batch.writes()), partial(self._written, batch))
         except Exception as error:
+            self.writer.drop_reader()
             return self._in_thread(writes, error)
         batch.machine.changes.clear()
         batch.on_the_way = ()  # it need not keep them alive

@@ -103,6 +103,13 @@ class Writer:
             self._reader = self.store.read_engine.connect()
         return self._reader
 
+    def drop_reader(self) -> None:
+        """Lets that connection go, after something went wrong: whoever reads next makes it anew."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with suppress(Exception):
+                reader.close()
+
     @property
     def sound(self) -> bool:
         """Whether there is a connection that nobody knows to be broken."""
@@ -133,8 +140,7 @@ class Writer:
         self._begun.put(None)
         self._thread.join()
         # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
-        if self._reader is not None:
-            self._reader.close()
+        self.drop_reader()
         self.store.read_engine.dispose()
         self.disconnect()
 
