@@ -61,7 +61,7 @@ SQLITE_STATEMENTS_MAX = 512
 #: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
 KEYS_PER_LOOKUP_MAX = 256
 #: A writer that has just ended may hold its lock a moment longer: PostgreSQL ends the session after the connection, and
-#: the process that writes to SQLite first writes what it was sent. Who starts behind it waits so long.
+#: the process that writes to SQLite first ends the transaction it is at. Who starts behind it waits so long.
 LOCK_S_MAX = 2.0
 LOCK_PAUSE_S = 0.05
 #: Seconds to connect, and milliseconds until what was sent must be confirmed: a server that vanished from the network
