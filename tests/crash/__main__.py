@@ -102,6 +102,8 @@ def tell(store: str, tally: Tally) -> None:
     for kind, sentences in tally.wrong().items():
         sys.stderr.write(f"  {kind}: {len(sentences)}\n")
         sys.stderr.writelines(f"    {sentence}\n" for sentence in sentences[:5])
+    if tally.wrong():
+        sys.stderr.write(tally.server_log)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import text
 
+from kernel.clock import to_text
+from kernel.edge import PAGE_MAX
 from kernel.quantity import format_money
 from kernel.store import Store
 from tests.crash.recount import Recount
@@ -46,6 +48,7 @@ class Tally:
     verified: bool = True
     problems: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    server_log: str = ""
 
     def wrong(self) -> dict[str, list[str]]:
         """Everything that is wrong, by kind; kinds of which nothing is wrong are left out."""
@@ -58,9 +61,11 @@ class Tally:
         return {kind: sentences for kind, sentences in found.items() if sentences}
 
 
-async def check_requests(url: str, known: set[tuple[str, str]], requests: Sequence[Request], tally: Tally) -> None:
-    """Compares the acknowledged requests of a round with what is there, and sends the others again. ``known`` are the keys
-    that had taken effect before."""
+async def check_requests(
+    url: str, known: set[tuple[str, str]], requests: Sequence[Request], since_us: int, tally: Tally
+) -> None:
+    """Compares the acknowledged requests of a round with what is there, and sends the others again. ``known`` are the
+    keys that had taken effect before, ``since_us`` is when the round began."""
     async with Lines(url, CONNECTIONS) as lines:
         answered = [request for request in requests if request.status is not None]
         silent = [request for request in requests if request.status is None]
@@ -69,7 +74,8 @@ async def check_requests(url: str, known: set[tuple[str, str]], requests: Sequen
         tally.unacked_found += sum(len(request.names & known) for request in silent)
         await _each(silent, lambda request: _send_again(lines, request, tally))
         await _each(answered, lambda request: _compare(lines, request, tally))
-        await _each([*answered, *silent], lambda request: _find(lines, request, tally))
+        await _each(silent, lambda request: _look_up(lines, request, tally))
+        await _find(lines, [*answered, *silent], since_us, tally)
 
 
 async def _each(requests: Sequence[Request], check: Callable[[Request], Awaitable[None]]) -> None:
@@ -107,22 +113,53 @@ def plain(answer: Any) -> Any:
     return answer
 
 
-async def _find(lines: Lines, request: Request, tally: Tally) -> None:
-    """Every order that was answered is found once by its client order id, as it was acknowledged."""
+async def _find(lines: Lines, requests: Sequence[Request], since_us: int, tally: Tally) -> None:
+    """Every order that was answered is found once, as it was acknowledged: in its company's list, and where nobody had
+    heard of it by its client order id, too."""
+    for secret in sorted({request.secret for request in requests if request.orders}):
+        listed = await _listed(lines, secret, since_us)
+        for request in requests:
+            if request.secret == secret:
+                for body, status, answer in request.answered_orders():
+                    found = listed.get(body["client_order_id"], [])
+                    tally.lost += _unlike(body, status, answer, found)
+
+
+async def _look_up(lines: Lines, request: Request, tally: Tally) -> None:
     headers = {"Authorization": f"Bearer {request.secret}"}
     for body, status, answer in request.answered_orders():
         query = {"params": {"client_order_id": body["client_order_id"]}}
         found = (await lines.ask("GET", "/v1/orders", headers, 60, query))[1]["items"]
-        if len(found) != 1:
-            tally.lost.append(f"{body['client_order_id']} was answered with {status} and is found {len(found)} times")
-            continue
-        wanted = {name: body[name] for name in ("client_order_id", "product_id", "side", "time_in_force")}
-        if status == 201:
-            wanted["order_id"] = answer["order_id"]
-        if any(found[0][name] != value for name, value in wanted.items()):
-            tally.lost.append(f"{wanted} is {found[0]}")
-        if (found[0]["status"] == "rejected") == (status == 201):
-            tally.lost.append(f"{body['client_order_id']} was answered with {status} and is {found[0]['status']}")
+        tally.lost += _unlike(body, status, answer, found)
+
+
+async def _listed(lines: Lines, secret: str, since_us: int) -> dict[str, list[dict[str, Any]]]:
+    """A company's orders that have changed since, by client order id."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    params: dict[str, Any] = {"since": to_text(since_us), "limit": PAGE_MAX}
+    found: dict[str, list[dict[str, Any]]] = {}
+    while True:
+        page = (await lines.ask("GET", "/v1/orders", headers, 60, {"params": params}))[1]
+        for one in page["items"]:
+            found.setdefault(one["client_order_id"], []).append(one)
+        if page["next_cursor"] is None:
+            return found
+        params["cursor"] = page["next_cursor"]
+
+
+def _unlike(body: dict[str, Any], status: int, answer: dict[str, Any], found: list[dict[str, Any]]) -> Iterator[str]:
+    """How what is found differs from the order that was answered."""
+    name = body["client_order_id"]
+    if len(found) != 1:
+        yield f"{name} was answered with {status} and is found {len(found)} times"
+        return
+    wanted = {name: body[name] for name in ("client_order_id", "product_id", "side", "time_in_force")}
+    if status == 201:
+        wanted["order_id"] = answer["order_id"]
+    if any(found[0][name] != value for name, value in wanted.items()):
+        yield f"{wanted} is {found[0]}"
+    if (found[0]["status"] == "rejected") == (status == 201):
+        yield f"{name} was answered with {status} and is {found[0]['status']}"
 
 
 # --- money and limits

@@ -54,7 +54,8 @@ class Coverage:
         if request.kind in ("batch", "amend", "cancel", "mass_cancel"):
             self.counts[way + request.kind] += 1
         if request.kind == "mass_cancel" and not way:
-            self.counts[f"mass_cancel_{request.path.partition('?')[2].partition('_id=')[0].partition('=')[0] or 'all'}"] += 1
+            chosen = request.path.partition("?")[2].partition("=")[0].removesuffix("_id")
+            self.counts[f"mass_cancel_{chosen or 'all'}"] += 1
         if request.kind in ("group", "basket") and all(one["order"] for one in request.answer["results"]):
             self.counts["basket" if request.kind == "basket" else "group_reject_all"] += 1
 

@@ -71,7 +71,8 @@ class DeadMen:
         self.fired_after_outage += any(known.set_at <= down <= one.at and up <= one.at for down, up in self.outages)
         if not known.fires_at <= one.at <= self._due(known):
             self.missed.append(f"the switch of {participant_id} fired at event {one.seq}, not when it was due")
-        left = [f"O{order_id}" for order_id, order in self.recount.open.items() if order.participant_id == participant_id]
+        every = self.recount.open.items()
+        left = [f"O{order_id}" for order_id, order in every if order.participant_id == participant_id]
         if left:
             self.missed.append(f"the switch of {participant_id} fired at event {one.seq} and left {left[:5]} open")
 
@@ -91,5 +92,3 @@ class DeadMen:
             for participant_id, switch in sorted(self._switches.items())
             if self._due(switch) <= now_us
         ]
-
-

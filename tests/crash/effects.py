@@ -22,8 +22,8 @@ _SWITCHES = {"kill": "TraderKilled", "release": "TraderReleased", "self_trade": 
 
 
 def lost(request: Request, made: list[Logged] | None, recount: Recount) -> Iterator[str]:
-    """What an answer said was done and the log does not hold. ``made`` are the events under the request's key, None where
-    nothing was done under it."""
+    """What an answer said was done and the log does not hold. ``made`` are the events under the request's key, None
+    where nothing was done under it."""
     if request.kind in PLACING:
         yield from _lost_orders(request, recount)
     elif request.status is None or request.status >= 300:
@@ -67,13 +67,12 @@ def _unlike(request: Request, made: list[Logged]) -> str | None:
             done_it = first.type == name and event["order_id"] == int(about[1:])
             return None if done_it == request.answer["changed"] else f"said changed: {request.answer['changed']}"
         case "kill" | "release" | "self_trade":
-            # The last event of a command that found its work done is none at all.
-            last = made[-1] if made else None
-            fits = last is None or last.type == _SWITCHES[request.kind]
+            # A switch that stood so already made no event; its cancels come before it.
+            fits = not made or any(one.type == _SWITCHES[request.kind] for one in made)
             return None if fits else "its switch is not in the log"
         case "dead_man":
             timeout_s = request.body["timeout_s"]
-            fits = not made and not timeout_s or event.get("timeout_s") == timeout_s
+            fits = (not made and not timeout_s) or event.get("timeout_s") == timeout_s
             return None if fits else "its switch is not in the log"
         case "quote":
             asked = {"participant_id": request.company, "loads": request.body["loads"]}
@@ -93,8 +92,8 @@ def _unlike_amendment(request: Request, first: Logged) -> str | None:
 
 
 def doubled(keys: Mapping[tuple[str, str], Range], events: Sequence[Logged]) -> list[str]:
-    """Events that were made on request, and not exactly once: no request's key has them, or several have. A group's keys
-    share one range. ``events`` is a part of the exchange's log."""
+    """Events that were made on request, and not exactly once: no request's key has them, or several have. A group's
+    keys share one range. ``events`` is a part of the exchange's log."""
     ranges = {(one.first_seq, one.events) for one in keys.values() if one.room == "exchange" and one.events}
     owners: Counter[int] = Counter()
     for first_seq, count in ranges:

@@ -29,7 +29,7 @@ class Testimony:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a round left behind. The events are those since the round before, ``made`` are those of each request's key."""
+    """What a round left behind. The events are those since the round before, ``made`` those of each request's key."""
 
     exchange: Sequence[Logged]
     settlement: Sequence[Logged]
@@ -37,6 +37,7 @@ class Evidence:
     made: Mapping[tuple[str, str], Sequence[Logged]]
     requests: Sequence[Request]
     testimonies: Sequence[Testimony]
+    outages: Sequence[tuple[int, int]]  # see `MarketTime`
     now_us: int  # where the market's clock stands
 
 

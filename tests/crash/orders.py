@@ -11,6 +11,8 @@ from kernel.quantity import MICROS_PER_S, format_price, parse_price
 
 #: Around which price everything trades, and the tick.
 MIDDLE_FEN, TICK_FEN = 2_000, 5
+#: How far from the middle others are priced on average.
+AWAY_FEN = 3 * TICK_FEN
 #: The largest order that is sent; amendments make it larger.
 ORDER_LOADS_MAX = 8
 #: In how many seconds of the market an order good till a time ends.
@@ -66,12 +68,19 @@ KINDS: dict[str, Make] = {
     "cancel_on_disconnect": lambda chance, _loads, _now: _limit(chance, "gtc", cancel_on_disconnect=True),
 }
 
+#: Kinds that are to trade as they come.
+AT_ONCE = frozenset({"ioc", "fok", "minimum_loads"})
+
 
 def order(kind: str, name: str, product_id: str, side: str, chance: random.Random, now_us: int) -> Terms:
     """The body of an order of a kind."""
     loads = chance.randint(1, ORDER_LOADS_MAX)
     head = {"client_order_id": name, "product_id": product_id, "side": side, "loads": loads}
-    return {**head, **KINDS[kind](chance, loads, now_us)}
+    terms = KINDS[kind](chance, loads, now_us)
+    if "price" in terms and kind not in AT_ONCE:
+        # A little away from the other side, so that something rests that can be amended, cancelled and met.
+        terms["price"] = format_price(parse_price(terms["price"]) + (-AWAY_FEN if side == "buy" else AWAY_FEN))
+    return {**head, **terms}
 
 
 #: Fields of the log with the value that is left out there.

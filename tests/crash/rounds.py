@@ -6,7 +6,7 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,16 @@ SENDERS = 2
 #: How often of a hundred looks each company renews its dead-man switch: some hardly ever.
 RENEWS_PERCENT = (90, 15, 50, 10, 30)
 
+Witness = Callable[[Evidence], None]
 
-def run_rounds(database_url: str, rounds: int, seed: int) -> Tally:
-    """Opens a market on an empty database, then loads, kills, restarts and checks ``rounds`` times."""
+
+def run_rounds(database_url: str, rounds: int, seed: int, witness: Witness = lambda _evidence: None) -> Tally:
+    """Opens a market on an empty database, then loads, kills, restarts and checks ``rounds`` times. ``witness`` sees
+    the evidence of each round, too."""
     with tempfile.TemporaryDirectory(prefix="h2market-crash-") as folder:
         server = Server(database_url, Path(folder))
         store = Store(database_url)
-        house = Rounds(Floor(server), store, seed)
+        house = Rounds(Floor(server), store, seed, witness)
         try:
             house.open()
             for _ in range(rounds):
@@ -52,16 +55,16 @@ def run_rounds(database_url: str, rounds: int, seed: int) -> Tally:
             store.close()
         tally = house.tally
         prove(verify(database_url), tally)
-        if tally.wrong() or not tally.verified:
-            tally.problems.append(server.log_tail())
+        tally.server_log = server.log_tail()
     return tally
 
 
 class Rounds:
     """One market, those who trade on it and those who listen to it, over many kills."""
 
-    def __init__(self, floor: Floor, store: Store, seed: int) -> None:
+    def __init__(self, floor: Floor, store: Store, seed: int, witness: Witness) -> None:
         self.tally = Tally()
+        self._witness = witness
         self._floor = floor
         self._server = floor.server
         self._store = store
@@ -70,7 +73,6 @@ class Rounds:
         self._logs = Logs(store)
         price_max_fen = parse_price(TERMS["price_max"])
         self._judge = Judge(floor.mass_kg, price_max_fen, self._time.outages, self.tally)
-        self.evidence: Evidence | None = None  # of the last round
         self._paid_in = 0
         self._audience: Audience | None = None
         self._client = httpx.Client(base_url=floor.server.url, trust_env=False, timeout=60)
@@ -113,7 +115,7 @@ class Rounds:
 
     def round(self) -> None:
         """Load, kill, restart, check."""
-        senders = self._senders(self.tally.rounds)
+        senders, since_us = self._senders(self.tally.rounds), self._time.acked_us
         with self._timed("load"):
             answers, pause_s = self._chance.randint(*KILL_AFTER_ANSWERS), self._chance.uniform(0, 0.02)
             asyncio.run(self._load_and_kill(senders, answers, pause_s))
@@ -125,7 +127,7 @@ class Rounds:
             self._server.clock = self._time.outage(self._chance)
             self._server.start()
         with self._timed("ask again"):
-            asyncio.run(check_requests(self._server.url, known, requests, self.tally))
+            asyncio.run(check_requests(self._server.url, known, requests, since_us, self.tally))
             self._server.catch_up(self._client)
         with self._timed("compare"):
             self._check(requests)
@@ -169,11 +171,12 @@ class Rounds:
         exchange, settlement = self._logs.read_on()
         self._judge.read(exchange, settlement)
         names = {name for request in requests for name in request.names}
-        self.evidence = Evidence(
+        evidence = Evidence(
             exchange, settlement, self._logs.keys, self._logs.made_under(names), requests,
-            self._testimonies(exchange[-1].seq), self._time.asked_us,
+            self._testimonies(exchange[-1].seq), tuple(self._time.outages), self._time.asked_us,
         )  # fmt: skip
-        self._judge.judge(self.evidence)
+        self._judge.judge(evidence)
+        self._witness(evidence)
         self._judge.forget()
         self._paid_in += sum(request.kind == "statement" and request.took_effect for request in requests)
         recount, tally = self._judge.recount, self.tally

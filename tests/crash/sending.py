@@ -25,6 +25,10 @@ BATCH_ORDERS = 5
 DEPOSIT_FEN = 1_000_000
 WITHDRAWAL_FEN = 100
 RETRY_S = 0.05
+#: How long the connections that are not to flood the market wait between two requests.
+PAUSE_S = 0.04
+#: How many of its orders a connection takes to be open still.
+LATELY = 5
 #: How many of a hundred requests are left before their answer can come, as by a caller whose line broke.
 LEFT_PERCENT = 4
 LEFT_AFTER_S = 0.002
@@ -113,7 +117,7 @@ class Sender:
     def _amend(self, card: str) -> Request | None:
         if not card.startswith("amend") or not self.open_orders:
             return None
-        order_id = self.random.choice(tuple(self.open_orders))
+        order_id = self.lately()
         loads = self.open_orders[order_id]
         body: dict[str, Any]
         if card == "amend_price":
@@ -135,13 +139,17 @@ class Sender:
             return self._request("activate", "POST", f"/v1/orders/{order_id}/activation", None, about=order_id)
         if not self.open_orders:
             return None
-        order_id = self.random.choice(tuple(self.open_orders))
+        order_id = self.lately()
         if card == "hibernate":
             return self._request("hibernate", "POST", f"/v1/orders/{order_id}/hibernation", None, about=order_id)
         if card == "cancel":
             del self.open_orders[order_id]
             return self._request("cancel", "DELETE", f"/v1/orders/{order_id}", None, about=order_id)
         return None
+
+    def lately(self) -> str:
+        """One of the orders that came to rest lately: others have most often traded since."""
+        return self.random.choice(tuple(self.open_orders)[-LATELY:])
 
     def _mass_cancel(self) -> Request:
         """Of a product, of a side, of this key, or now and then of everything."""
@@ -178,6 +186,10 @@ class Teller(Sender):
     """One connection that moves money: the bank's statements under the operator's key, or a company's withdrawals."""
 
     floor: Floor | None = None
+
+    async def pause(self, lines: Lines) -> None:
+        """Money moves more rarely than orders."""
+        await asyncio.sleep(PAUSE_S)
 
     def next(self) -> Request:
         """The next statement with deposits of every buyer, or the next withdrawal."""

@@ -1,22 +1,21 @@
-"""Connections that do one thing: agree on trades, enter orders over a WebSocket, keep a dead-man switch, pull switches."""
+"""Connections that do one thing: agree on trades, enter orders over a WebSocket, keep or pull switches."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kernel.quantity import format_price
 from tests.crash.orders import KINDS, MIDDLE_FEN
 from tests.crash.requests import Kind, Lines, Request
-from tests.crash.sending import BATCH_ORDERS, PRODUCTS, Sender
+from tests.crash.sending import PAUSE_S, PRODUCTS, Sender
 from tests.e2e.floor import Company
 
-#: How long the connections that are not to flood the market wait between two requests.
-PAUSE_S = 0.04
 #: Frames over one WebSocket before its line breaks.
-FRAMES = 12
+FRAMES = (2, 12)
 MODES = ("cancel_placed", "cancel_flagged", "keep")
+CARDS = ("place",) * 16 + ("amend", "amend", "cancel", "cancel", "cancel_all")
 SELF_TRADE_MODES = ("decrement", "cancel_oldest", "cancel_both", "cancel_newest")
 #: How long a dead-man switch waits, in seconds of the market.
 DEAD_MAN_S = (30, 120)
@@ -61,22 +60,22 @@ class Wire(Sender):
     """Order entry over a WebSocket whose line breaks again and again, with a word on what becomes of the orders."""
 
     frames: int = 0
-    mode: int = 0
 
     async def pause(self, lines: Lines) -> None:
         """Breaks the line now and then, and begins the next with another option."""
+        await asyncio.sleep(PAUSE_S / 2)
         self.frames -= 1
         if self.frames < 0:
             lines.hang_up(self.company.secret)
-            self.frames, self.mode = FRAMES, self.mode + 1
-            mode = MODES[self.mode % len(MODES)]
-            await lines.say(self.company.secret, {"op": "set_options", "id": "mode", "cancel_on_disconnect": mode})
+            self.frames = self.random.randint(*FRAMES)
+            options = {"op": "set_options", "id": "options", "cancel_on_disconnect": self.random.choice(MODES)}
+            await lines.say(self.company.secret, options)
 
     def next(self) -> Request:
         """Mostly orders of every kind, now and then an amendment or a cancel."""
-        card = self.random.choice(("place",) * 6 + ("amend", "cancel", "cancel_all"))
+        card = self.random.choice(CARDS)
         if card in ("amend", "cancel") and self.open_orders:
-            order_id = self.random.choice(tuple(self.open_orders))
+            order_id = self.lately()
             if card == "cancel":
                 del self.open_orders[order_id]
                 return self._frame("cancel", {"order_id": order_id}, order_id)
@@ -89,8 +88,8 @@ class Wire(Sender):
             return self._frame("mass_cancel", {"op": "cancel_all", **chosen})
         # Plain orders are read in one pass, others the long way: frames of both.
         plain = self.random.random() < 0.4
-        kinds = ["limit" if plain else self.random.choice(tuple(KINDS)) for _ in range(self.random.randint(1, 4))]
-        return self._frame("batch", {"op": "place", "orders": [self.order(kind) for kind in kinds[:BATCH_ORDERS]]})
+        kinds = ["limit" if plain else self.random.choice(tuple(KINDS)) for _ in range(self.random.randint(1, 3))]
+        return self._frame("batch", {"op": "place", "orders": [self.order(kind) for kind in kinds]})
 
     def _frame(self, kind: Kind, body: dict[str, Any], about: str = "") -> Request:
         request = self._request(kind, "WS", "/v1/stream", {"op": kind, **body}, about)
@@ -126,33 +125,33 @@ class Switcher(Sender):
     """Asks for quotes, chooses self-trade modes, and pulls kill switches: the company's, and the operator's for it."""
 
     operator: Company | None = None
-    turn: int = field(default=-1)
 
     async def pause(self, lines: Lines) -> None:
-        """A pulled switch is soon released, and a released one stays so for a while."""
+        """Switches are rare."""
         await asyncio.sleep(PAUSE_S)
 
     def next(self) -> Request:
-        """In turn; it begins with releases, for the switches may have been pulled before the server was killed."""
-        self.turn += 1
-        own, of = "/v1/kill-switch", f"/v1/participants/{self.company.participant_id}/kill-switch"
-        match self.turn % 8:
-            case 0:
-                return self._switch("release", "DELETE", own, self.company)
-            case 1:
-                return self._switch("release", "DELETE", of, self.operator)
-            case 4:
-                return self._switch("kill", "POST", own, self.company)
-            case 5:
-                return self._switch("release", "DELETE", own, self.company)
-            case 7 if self.turn % 16 == 15:
-                return self._switch("kill", "POST", of, self.operator)
-            case 3:
-                mode = SELF_TRADE_MODES[self.turn // 8 % len(SELF_TRADE_MODES)]
-                return self._request("self_trade", "PUT", "/v1/self-trade-mode", {"mode": mode})
-            case _:
-                body = {"product_id": PRODUCTS[0], "loads": self.random.randint(1, 1_000_000)}
-                return self._request("quote", "POST", "/v1/quote-requests", body)
+        """In any order, a pulled switch being released at once. It begins with releases: the switches may have been
+        pulled when the server was killed."""
+        if not self.deck:
+            cards = ["kill", "kill_operator", "quote", "quote", *SELF_TRADE_MODES]
+            self.random.shuffle(cards)
+            self.deck.extend(("release", "release_operator", *cards))
+        card = self.deck.popleft()
+        if card == "quote":
+            body = {"product_id": PRODUCTS[0], "loads": self.random.randint(1, 20)}
+            return self._request("quote", "POST", "/v1/quote-requests", body)
+        if card in SELF_TRADE_MODES:
+            return self._request("self_trade", "PUT", "/v1/self-trade-mode", {"mode": card})
+        if card.startswith("kill"):
+            self.deck.appendleft(card.replace("kill", "release"))
+        return self._switch(card)
 
-    def _switch(self, kind: Kind, method: str, path: str, by: Company | None) -> Request:
-        return self._request(kind, method, path, None, about=self.company.participant_id, company=by)
+    def _switch(self, card: str) -> Request:
+        own = self.company.participant_id
+        kind: Kind = "kill" if card.startswith("kill") else "release"
+        method = "POST" if kind == "kill" else "DELETE"
+        if card.endswith("operator"):
+            path = f"/v1/participants/{own}/kill-switch"
+            return self._request(kind, method, path, None, about=own, company=self.operator)
+        return self._request(kind, method, "/v1/kill-switch", None, about=own)

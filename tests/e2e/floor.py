@@ -73,7 +73,8 @@ class Floor:
         """Registers companies, pays their money in, declares their loads and lists the product. Keepers store hydrogen:
         they buy and sell."""
         self.ask(client, "POST", "/v1/products", json=TERMS)
-        sides = [("buy", "station")] * buyers + [("sell", "producer")] * sellers + [("both", "storage_operator")] * keepers
+        sides = [("buy", "station")] * buyers + [("sell", "producer")] * sellers
+        sides += [("both", "storage_operator")] * keepers
         for number, (side, role) in enumerate(sides):
             self.companies.append(self._enter(client, f"Company {number}", side, role, credit_code(100 + number)))
         self.server.catch_up(client)
