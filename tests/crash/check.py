@@ -19,8 +19,8 @@ from tests.e2e.floor import Floor
 
 #: Requests under way at once while the answers are compared.
 CONNECTIONS = 8
-#: Their answers say how a switch stands now, not how it stood.
-STANDING = frozenset({"kill", "release", "dead_man"})
+#: Their answers say how a switch or a phase stands now, not how it stood.
+STANDING = frozenset({"kill", "release", "dead_man", "phase", "halt", "resume"})
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ REQUIRED = frozenset({
     "gtc", "gtd", "day", "session", "ioc", "fok",
     "iceberg", "clip_price_change", "minimum_loads", "all_or_none", "post_only", "hibernated", "cancel_on_disconnect",
     "pre_arranged", "pre_arranged_trade", "stop_elected",
-    "batch", "group_reject_all", "basket",
+    "batch", "group_reject_all", "basket", "import",
+    "phase_auction", "phase_halted", "phase_continuous", "uncrossed", "market_halted", "market_resumed",
     "amend_price", "amend_lower", "amend_higher", "amend_across", "amend_below_executed",
     "cancel", "mass_cancel_all", "mass_cancel_product", "mass_cancel_side", "mass_cancel_key",
     "hibernate", "activate", "quote_request", "kill_switch", "kill_switch_operator", "release", "release_operator",
@@ -51,7 +52,7 @@ class Coverage:
         if request.status is None or request.status >= 300:
             return
         way = "ws_" if request.method == "WS" else ""
-        if request.kind in ("batch", "amend", "cancel", "mass_cancel"):
+        if request.kind in ("batch", "import", "amend", "cancel", "mass_cancel"):
             self.counts[way + request.kind] += 1
         if request.kind == "mass_cancel" and not way:
             chosen = request.path.partition("?")[2].partition("=")[0].removesuffix("_id")
@@ -75,12 +76,15 @@ class Coverage:
             case "TraderKilled" | "TraderReleased":
                 name = "kill_switch" if one.type == "TraderKilled" else "release"
                 return (f"{name}_operator" if event.get("by_operator") else name,)
+            case "PhaseChanged":
+                return (f"phase_{event['phase']}",)
             case "SelfTradeModeSet":
                 return (f"self_trade_{event['mode']}",)
             case "DeadManSet":
                 return ("dead_man",) if event["fires_at"] else ()
         simple = {"OrderElected": "stop_elected", "OrderHibernated": "hibernate", "OrderActivated": "activate",
-                  "QuoteRequested": "quote_request"}  # fmt: skip
+                  "QuoteRequested": "quote_request", "Uncrossed": "uncrossed", "MarketHalted": "market_halted",
+                  "MarketResumed": "market_resumed"}  # fmt: skip
         return (simple[one.type],) if one.type in simple else ()
 
     def _terms(self, event: dict[str, Any]) -> Iterator[str]:

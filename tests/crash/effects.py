@@ -15,10 +15,13 @@ from tests.crash.requests import PLACING, Request
 #: Only requests make these events, and every request of a crash test has a key.
 ASKED = frozenset({
     "OrderPlaced", "OrderRejected", "OrderAmended", "OrderHibernated", "OrderActivated", "TraderKilled",
-    "TraderReleased", "SelfTradeModeSet", "DeadManSet", "QuoteRequested",
+    "TraderReleased", "SelfTradeModeSet", "DeadManSet", "QuoteRequested", "MarketHalted", "MarketResumed",
 })  # fmt: skip
 _REASONS = frozenset({"requested", "mass_cancel"})
-_SWITCHES = {"kill": "TraderKilled", "release": "TraderReleased", "self_trade": "SelfTradeModeSet"}
+_SWITCHES = {
+    "kill": "TraderKilled", "release": "TraderReleased", "self_trade": "SelfTradeModeSet", "halt": "MarketHalted",
+    "resume": "MarketResumed",
+}  # fmt: skip
 
 
 def lost(request: Request, made: list[Logged] | None, recount: Recount) -> Iterator[str]:
@@ -66,7 +69,7 @@ def _unlike(request: Request, made: list[Logged]) -> str | None:
             name = "OrderHibernated" if request.kind == "hibernate" else "OrderActivated"
             done_it = first.type == name and event["order_id"] == int(about[1:])
             return None if done_it == request.answer["changed"] else f"said changed: {request.answer['changed']}"
-        case "kill" | "release" | "self_trade":
+        case "kill" | "release" | "self_trade" | "halt" | "resume":
             # A switch that stood so already made no event; its cancels come before it.
             fits = not made or any(one.type == _SWITCHES[request.kind] for one in made)
             return None if fits else "its switch is not in the log"
@@ -74,6 +77,10 @@ def _unlike(request: Request, made: list[Logged]) -> str | None:
             timeout_s = request.body["timeout_s"]
             fits = (not made and not timeout_s) or event.get("timeout_s") == timeout_s
             return None if fits else "its switch is not in the log"
+        case "phase":
+            moved = {"product_id": about, "phase": request.body["phase"]}
+            fits = not made or any(moved.items() <= one.fields.items() for one in made if one.type == "PhaseChanged")
+            return None if fits else "its phase is not in the log"
         case "quote":
             asked = {"participant_id": request.company, "loads": request.body["loads"]}
             return None if asked.items() <= event.items() else "its quote request is not in the log"
@@ -108,6 +115,8 @@ def doubled(keys: Mapping[tuple[str, str], Range], events: Sequence[Logged]) -> 
 def _is_asked(one: Logged) -> bool:
     if one.type == "OrderCancelled":
         return one.fields["reason"] in _REASONS
+    if one.type == "PhaseChanged":
+        return bool(one.fields["reason"] == "operator")
     if one.type == "DeadManSet":
         return bool(one.fields["fires_at"]) or not one.fields["timeout_s"]  # the others are switches that fired
     return one.type in ASKED

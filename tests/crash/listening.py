@@ -42,6 +42,8 @@ class Heard:
     problems: list[str] = field(default_factory=list)
     book: LevelBook | OrderBook | None = None
     tickers: dict[str, Message] = field(default_factory=dict)
+    orders: dict[str, Message | None] = field(default_factory=dict)  # the company's own, as they stood last
+    options: dict[str, int] = field(default_factory=dict)  # of the subscription
 
     def link(self, message: Message) -> None:
         """Holds a message against the one before it: the chain has no gap and goes back nowhere."""
@@ -53,16 +55,22 @@ class Heard:
         self.seq = seq
 
     def keep(self, items: Sequence[Item]) -> None:
-        """Keeps the events of a message."""
+        """Keeps the events of a message, and how the orders that they are about stand."""
         self.items += [plain(item) for item in items if item.get("event") not in PASSING]
+        self.orders |= {item["order_id"]: item["order"] for item in items if "order" in item}
 
 
 class Reader:
     """One connection to the stream, and the ones after it."""
 
-    def __init__(self, name: str, url: str, secret: str, channels: Sequence[tuple[str, str | None]], seed: int) -> None:
+    def __init__(
+        self, name: str, url: str, secret: str, channels: Sequence[tuple[str, str | None]], seed: int, **options: int
+    ) -> None:
+        """``options`` are those of its subscriptions to books: depth, throttle_ms."""
         self.name = name
         self.heard = {f"{channel} {product_id}": Heard(name, channel, product_id) for channel, product_id in channels}
+        for one in self.heard.values():
+            one.options = options if one.channel == "book" else {}
         self._url = url.replace("http", "ws", 1) + "/v1/stream"
         self._secret = secret
         self._random = random.Random(seed)
@@ -79,7 +87,7 @@ class Reader:
         messages = self._random.randint(*LINE_MESSAGES)
         async with websockets.connect(self._url, additional_headers=headers, proxy=None, max_size=None) as socket:
             for name, one in self.heard.items():
-                asked: Message = {"op": "subscribe", "id": name, "channel": one.channel}
+                asked: Message = {"op": "subscribe", "id": name, "channel": one.channel, **one.options}
                 if one.product_id is not None:
                     asked["product_id"] = one.product_id
                 if one.seq >= 0:

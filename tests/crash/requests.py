@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -15,13 +17,13 @@ import websockets
 from exchange.errors import ORDER_REFUSALS
 
 Kind = Literal[
-    "order", "batch", "group", "basket",
+    "order", "batch", "group", "basket", "import",
     "amend", "cancel", "mass_cancel", "hibernate", "activate",
-    "self_trade", "dead_man", "kill", "release", "quote",
+    "self_trade", "dead_man", "kill", "release", "quote", "phase", "halt", "resume",
     "statement", "withdrawal",
 ]  # fmt: skip
 #: Their idempotency keys are the client order ids.
-PLACING = frozenset({"order", "batch", "group", "basket"})
+PLACING = frozenset({"order", "batch", "group", "basket", "import"})
 TIMEOUT_S = 30.0
 #: Statuses that say that nothing was changed, and that it may be sent again.
 NOT_NOW = frozenset({429, 503})
@@ -105,10 +107,19 @@ class Request:
         if self.kind not in PLACING:
             headers["Idempotency-Key"] = self.key
         options: dict[str, Any] = {} if self.body is None else {"json": self.body}
-        if self.kind == "statement":
+        if self.kind in ("statement", "import"):
             headers["Content-Type"] = "text/csv"
-            options = {"content": self.body}
+            options = {"content": self.body if self.kind == "statement" else table(self.orders)}
         return await lines.ask(self.method, self.path, headers, timeout_s, options)
+
+
+def table(orders: Sequence[dict[str, Any]]) -> str:
+    """Orders as a file of CSV: a column for each field that one of them has."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, sorted({name for order in orders for name in order}))
+    writer.writeheader()
+    writer.writerows({name: str(value) for name, value in order.items()} for order in orders)
+    return text.getvalue()
 
 
 class Lines:

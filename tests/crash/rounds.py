@@ -16,14 +16,14 @@ import httpx
 from kernel.quantity import parse_price
 from kernel.store import Store
 from tests.crash.check import Tally, check_requests, wrong_limits, wrong_money
-from tests.crash.hearing import wait, wrong_book, wrong_tickers
+from tests.crash.hearing import wait, wrong_book, wrong_orders, wrong_tickers
 from tests.crash.judge import Evidence, Judge, Testimony
 from tests.crash.listening import EVENTS, Audience, EventReader, Heard, Reader
 from tests.crash.logs import Logs
 from tests.crash.market_time import MarketTime
 from tests.crash.requests import Lines, Request
 from tests.crash.sending import DEPOSIT_FEN, PRODUCTS, SECOND_TERMS, Sender, Teller
-from tests.crash.specialists import Broker, DeadMan, Switcher, Wire
+from tests.crash.specialists import Broker, DeadMan, Switcher, Warden, Wire
 from tests.e2e.floor import CASH_FEN, TERMS, Company, Floor
 from tests.e2e.server import Server, verify, verify_here
 
@@ -100,9 +100,11 @@ class Rounds:
         books = [(channel, product_id) for channel in ("book", "orders") for product_id in PRODUCTS]
         url, found = self._server.url, list[Reader | EventReader]()
         for number, company in enumerate(self._floor.companies):
-            # Some look at everything, others at their own business and one book.
-            channels = [("own", None), *(every + books if number % 2 == 0 else [*every[:1], books[0]])]
-            found.append(Reader(company.participant_id, url, company.secret, channels, self._seed()))
+            # Some look at everything, others at their own business and, now and then, at the top of a book.
+            wide = number % 2 == 0
+            channels = [("own", None), *(every + books if wide else [*every[:1], books[0]])]
+            options = {} if wide else {"depth": 5, "throttle_ms": 50}
+            found.append(Reader(company.participant_id, url, company.secret, channels, self._seed(), **options))
         first, operator = self._floor.companies[0], self._floor.market_operator
         found.append(EventReader(first.participant_id, url, first.secret, by_header=True, seed=self._seed()))
         found.append(EventReader("", url, operator.secret, by_header=False, seed=self._seed()))
@@ -146,6 +148,7 @@ class Rounds:
             if company.side != "sell":
                 found.append(Teller(*named(company, "payout")))
         found.append(Teller(*named(floor.market_operator, "bank"), floor=floor))
+        found.append(Warden(*named(floor.market_operator, "warden")))
         found += [Broker(*named(buyer, "broker"), seller=seller), Broker(*named(keeper, "broker"), seller=seller)]
         found += [Wire(*named(company, "wire")) for company in floor.companies[1:]]
         found += [Switcher(*named(one, "switch"), operator=floor.market_operator) for one in (keeper, seller)]
@@ -214,6 +217,8 @@ class Rounds:
         for one in self._audience.all_heard():
             if one.channel in ("book", "orders"):
                 self.tally.book_mismatches += wrong_book(self._client, secret, one)
+            elif one.channel == "own":
+                self.tally.book_mismatches += wrong_orders(one, self._judge.recount.open)
             elif one.channel == "ticker":
                 self.tally.book_mismatches += wrong_tickers(self._client, secret, one, PRODUCTS, trades)
 

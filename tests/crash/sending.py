@@ -34,10 +34,11 @@ LEFT_PERCENT = 4
 LEFT_AFTER_S = 0.002
 #: What a connection sends, in proportion: all of it is sent before anything comes up again.
 DECK = (
-    *KINDS, *("limit",) * 8, "batch", "batch", "group", "group", "basket", "basket",
+    *KINDS, *("limit",) * 8, "batch", "batch", "import", "group", "group", "basket", "basket",
     "cancel", "cancel", "cancel",
     "amend_price", "amend_price", "amend_lower", "amend_lower", "amend_higher", "amend_across", "amend_below",
-    "hibernate", "hibernate", "activate", "activate", "mass_cancel",
+    "hibernate", "hibernate", "activate", "activate",
+    "mass_cancel_all", "mass_cancel_product", "mass_cancel_side", "mass_cancel_key",
 )  # fmt: skip
 
 
@@ -99,8 +100,10 @@ class Sender:
 
     def _batch(self, card: str) -> Request | None:
         path = "/v1/orders/batch"
-        if card == "batch":
+        if card in ("batch", "import"):
             orders = [self.order(self.random.choice(tuple(KINDS))) for _ in range(BATCH_ORDERS)]
+            if card == "import":
+                return self._request("import", "POST", "/v1/orders/import", {"orders": orders})
             return self._request("batch", "POST", path, {"orders": orders})
         if card == "group":
             orders = [self.order("limit") for _ in range(BATCH_ORDERS)]
@@ -132,8 +135,8 @@ class Sender:
         return self._request("amend", "PATCH", f"/v1/orders/{order_id}", body, about=order_id)
 
     def _change(self, card: str) -> Request | None:
-        if card == "mass_cancel":
-            return self._mass_cancel()
+        if card.startswith("mass_cancel"):
+            return self._mass_cancel(card)
         if card == "activate" and self.asleep:
             order_id = self.asleep.pop(self.random.randrange(len(self.asleep)))
             return self._request("activate", "POST", f"/v1/orders/{order_id}/activation", None, about=order_id)
@@ -151,10 +154,12 @@ class Sender:
         """One of the orders that came to rest lately: others have most often traded since."""
         return self.random.choice(tuple(self.open_orders)[-LATELY:])
 
-    def _mass_cancel(self) -> Request:
-        """Of a product, of a side, of this key, or now and then of everything."""
-        chosen = self.random.choice((f"product_id={PRODUCTS[0]}", "side=buy", "side=sell", "key_id=own", ""))
-        return self._request("mass_cancel", "DELETE", f"/v1/orders?{chosen}", None)
+    def _mass_cancel(self, card: str) -> Request:
+        """Of a product, of a side, of this key, or of everything."""
+        side = self.random.choice(("buy", "sell"))
+        chosen = {"product": f"product_id={self.random.choice(PRODUCTS)}", "side": f"side={side}", "key": "key_id=own"}
+        query = chosen.get(card.removeprefix("mass_cancel_"), "")
+        return self._request("mass_cancel", "DELETE", f"/v1/orders?{query}", None)
 
     def heard(self, request: Request) -> None:
         """Remembers what can be amended, put to sleep, woken up or cancelled."""

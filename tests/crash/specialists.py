@@ -1,4 +1,4 @@
-"""Connections that do one thing: agree on trades, enter orders over a WebSocket, keep or pull switches."""
+"""Connections that do one thing: agree on trades, use a WebSocket, keep or pull switches, change phases."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ FRAMES = (2, 12)
 MODES = ("cancel_placed", "cancel_flagged", "keep")
 CARDS = ("place",) * 16 + ("amend", "amend", "cancel", "cancel", "cancel_all")
 SELF_TRADE_MODES = ("decrement", "cancel_oldest", "cancel_both", "cancel_newest")
+#: How long the operator leaves a market in a phase.
+PHASE_S = 0.15
 #: How long a dead-man switch waits, in seconds of the market.
 DEAD_MAN_S = (30, 120)
 
@@ -155,3 +157,27 @@ class Switcher(Sender):
             path = f"/v1/participants/{own}/kill-switch"
             return self._request(kind, method, path, None, about=own, company=self.operator)
         return self._request(kind, method, "/v1/kill-switch", None, about=own)
+
+
+@dataclass(slots=True)
+class Warden(Sender):
+    """The operator, who sends the second product into auctions and halts, and now and then halts the whole market."""
+
+    async def pause(self, lines: Lines) -> None:
+        """A phase lasts for a while."""
+        await asyncio.sleep(PHASE_S)
+
+    def next(self) -> Request:
+        """In any order, and back to trading each time; it begins with that, for the server may have been killed in any
+        phase."""
+        if not self.deck:
+            cards = ["auction", "auction", "halted", "halt"]
+            self.random.shuffle(cards)
+            trading = {"halt": "resume", "auction": "continuous", "halted": "continuous"}
+            self.deck.extend(("resume", "continuous", *(step for card in cards for step in (card, trading[card]))))
+        card = self.deck.popleft()
+        if card == "halt":
+            return self._request("halt", "POST", "/v1/market/halt", {"reason": "a test of the halt"})
+        if card == "resume":
+            return self._request("resume", "DELETE", "/v1/market/halt", None)
+        return self._request("phase", "POST", f"/v1/products/{PRODUCTS[1]}/phase", {"phase": card}, about=PRODUCTS[1])

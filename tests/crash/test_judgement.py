@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.crash.check import Tally
 from tests.crash.coverage import REQUIRED, Coverage
 from tests.crash.deadmen import DeadMen
 from tests.crash.effects import doubled, lost
+from tests.crash.hearing import wrong_book, wrong_orders
 from tests.crash.listening import EventReader, Heard, Reader
 from tests.crash.logs import Logged, Range
 from tests.crash.recount import Recount
 from tests.crash.requests import Kind, Request
+from tests.exchange.stream.client import LevelBook
 
 S = 1_000_000
 PLACED = Logged(1, 0, "OrderPlaced", {
@@ -106,6 +109,42 @@ def test_a_wrong_checksum_is_found_and_asks_for_a_snapshot() -> None:
     assert len(heard.problems) == 1
 
 
+def test_an_order_that_stands_otherwise_is_found() -> None:
+    recount = Recount(300, 8_000)
+    recount.take(PLACED)
+    heard = Heard("P1", "own")
+    stands = {"open_loads": 3, "price": "20.00", "loads": 3}
+    for orders, wrong in (
+        ({"O1": stands}, 0),
+        ({}, 1),
+        ({"O1": None}, 1),
+        ({"O1": stands | {"open_loads": 2}}, 1),
+        ({"O1": stands | {"price": "20.05"}}, 1),
+        ({"O1": stands, "O2": stands}, 1),
+        ({"O1": stands, "O2": stands | {"open_loads": 0}}, 0),
+    ):
+        heard.orders = dict(orders)
+        assert len(list(wrong_orders(heard, recount.open))) == wrong, orders
+
+
+def test_a_book_is_held_against_rest() -> None:
+    rows = {side: [{"price": "20.00", "loads": 3, "orders": 1}] for side in ("bids", "asks")}
+    shown = {side: [*rows[side], {"price": "20.05", "loads": 1, "orders": 1}] for side in rows}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=shown if request.url.params["depth"] == "10" else rows)
+
+    heard, book = Heard("P1", "book", "X", options={"depth": 1}), LevelBook()
+    book.sides = {side: {"20.00": (3, 1)} for side in ("bids", "asks")}
+    heard.book = book
+    with httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
+        assert list(wrong_book(client, "", heard, patience_s=0.1)) == []
+        heard.options = {}
+        assert len(list(wrong_book(client, "", heard, patience_s=0.1))) == 1
+        heard.book = None
+        assert len(list(wrong_book(client, "", heard, patience_s=0.1))) == 1
+
+
 def test_a_resume_that_begins_elsewhere_is_found() -> None:
     reader = Reader("P1", "http://x", "", [("trades", None), ("status", None)], 1)
     trades, status = reader.heard.values()
@@ -161,6 +200,10 @@ EFFECTS: tuple[tuple[Request, Logged, Logged], ...] = (
     (asked("self_trade"), event("SelfTradeModeSet", mode="decrement"), event("TraderKilled", participant_id="P1")),
     (asked("dead_man", {"timeout_s": 60}), event("DeadManSet", participant_id="P1", timeout_s=60, fires_at=60),
      event("DeadManSet", participant_id="P1", timeout_s=61, fires_at=61)),
+    (asked("phase", {"phase": "auction"}), event("PhaseChanged", product_id="O7", phase="auction"),
+     event("PhaseChanged", product_id="O7", phase="halted")),
+    (asked("halt"), event("MarketHalted", reason="x"), event("MarketResumed")),
+    (asked("resume"), event("MarketResumed"), event("MarketHalted", reason="x")),
     (asked("quote", {"loads": 5}), event("QuoteRequested", participant_id="P1", loads=5),
      event("QuoteRequested", participant_id="P1", loads=6)),
 )  # fmt: skip
@@ -202,6 +245,9 @@ def test_money_that_is_not_in_the_log_is_found() -> None:
     (event("DeadManSet", timeout_s=60, fires_at=0), False),
     (event("QuoteRequested", loads=1), True),
     (event("Traded", loads=1), False),
+    (event("PhaseChanged", reason="operator"), True),
+    (event("PhaseChanged", reason="alarm"), False),
+    (event("MarketHalted", reason="x"), True),
 ])  # fmt: skip
 def test_what_nobody_asked_for_or_several_did_is_found(one: Logged, is_asked: bool) -> None:
     own, other = {("P1", "a"): Range("exchange", 9, 1)}, {("P1", "b"): Range("exchange", 8, 2)}
