@@ -22,6 +22,7 @@ def summary(tallies: dict[str, Tally], seconds: float) -> dict[str, object]:
         types.update(one.order_types)
     return {
         "rounds": sum(one.rounds for one in every),
+        "kills": sum(one.kills for one in every),
         "stores": list(tallies),
         "acked": sum(one.acked for one in every),
         "acked_lost": sum(len(one.lost) for one in every),
@@ -71,7 +72,7 @@ def main() -> None:
 def tell(store: str, tally: Tally) -> None:
     """Says on standard error how a store fared, with the first of everything that is wrong."""
     where = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in tally.seconds.items())
-    sys.stderr.write(f"{store}: {tally.rounds} kills, {tally.acked} acknowledged, {len(tally.lost)} lost ({where})\n")
+    sys.stderr.write(f"{store}: {tally.kills} kills, {tally.acked} acknowledged, {len(tally.lost)} lost ({where})\n")
     for kind, sentences in tally.wrong().items():
         sys.stderr.write(f"  {kind}: {len(sentences)}\n")
         sys.stderr.writelines(f"    {sentence}\n" for sentence in sentences[:5])

@@ -28,6 +28,7 @@ class Tally:
     """What the rounds found. Lists hold a sentence for each thing that is wrong."""
 
     rounds: int = 0
+    kills: int = 0
     acked: int = 0
     unacked: int = 0
     unacked_found: int = 0

@@ -23,7 +23,7 @@ DEPTH = 10
 def wrong_book(client: httpx.Client, secret: str, one: Heard, patience_s: float = PATIENCE_S) -> Iterator[str]:
     """The book that a reader keeps is the exchange's."""
     depth = one.options.get("depth", DEPTH)
-    shown = ask(client, secret, f"/v1/products/{one.product_id}/book", depth=depth)
+    shown = ask(client, secret, f"/v1/products/{one.product_id}/book", levels=depth)
     rest = {side: [(row["price"], row["loads"], row["orders"]) for row in shown[side]] for side in ("bids", "asks")}
 
     def own() -> dict[str, Any]:
@@ -38,7 +38,7 @@ def wrong_tickers(
 ) -> Iterator[str]:
     """The last ticker of each product has the best of its book and as many trades as the log."""
     for product_id in products:
-        shown = ask(client, secret, f"/v1/products/{product_id}/book", depth=1)
+        shown = ask(client, secret, f"/v1/products/{product_id}/book", levels=1)
         best = [(side[0]["price"], side[0]["loads"]) if side else None for side in (shown["bids"], shown["asks"])]
         wanted = [*best, trades[product_id]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.crash.check import Tally
 from tests.crash.coverage import Coverage
@@ -48,6 +49,7 @@ class Judge:
         self.recount = Recount(mass_kg, price_max_fen)
         self.told = Told()
         self._tally = tally
+        self._doubled: set[Any] = set()  # what took effect twice and was told
         self._coverage = Coverage(self.recount)
         self._dead_men = DeadMen(self.recount, outages)
 
@@ -67,7 +69,9 @@ class Judge:
     def judge(self, evidence: Evidence) -> None:
         """Adds what is wrong with a round whose events were read."""
         tally = self._tally
-        tally.doubled += [f"{name} took effect {times} times" for name, times in self.recount.doubles().items()]
+        doubles = self.recount.doubles()
+        tally.doubled += [f"{name} took effect {doubles[name]} times" for name in doubles.keys() - self._doubled]
+        self._doubled = set(doubles)
         tally.doubled += doubled(evidence.keys, evidence.exchange)
         for request in evidence.requests:
             self._coverage.answered(request)

@@ -30,6 +30,10 @@ from tests.e2e.server import Server, verify, verify_here
 #: How many requests are answered before the kill, and how long it waits for them at most.
 KILL_AFTER_ANSWERS = (150, 700)
 KILL_AFTER_S_MAX = 10.0
+#: How many of a hundred servers are killed a second time, and how soon: their followers have not caught up then, nor
+#: have those who read their streams.
+KILLED_AGAIN_PERCENT = 20
+KILLED_AGAIN_S = (0, 0.2)
 BUYERS, SELLERS, KEEPERS = 2, 2, 1
 #: Connections of each company over REST, beside the specialists.
 SENDERS = 2
@@ -126,8 +130,11 @@ class Rounds:
             prove(verify_here(self._server.database_url), self.tally)  # as the kill left it
             known = self._logs.read_keys()
         with self._timed("restart"):
-            self._server.clock = self._time.outage(self._chance)
-            self._server.start()
+            self._restart()
+            if self._chance.randrange(100) < KILLED_AGAIN_PERCENT:
+                time.sleep(self._chance.uniform(*KILLED_AGAIN_S))
+                self._kill()
+                self._restart()
         with self._timed("ask again"):
             asyncio.run(check_requests(self._server.url, known, requests, since_us, self.tally))
             self._server.catch_up(self._client)
@@ -166,8 +173,16 @@ class Rounds:
             while sum(len(one.requests) for one in senders) < answers and time.monotonic() < until:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             await asyncio.sleep(pause_s)
-            self._server.kill()
+            self._kill()
             await load
+
+    def _kill(self) -> None:
+        self._server.kill()
+        self.tally.kills += 1
+
+    def _restart(self) -> None:
+        self._server.clock = self._time.outage(self._chance)
+        self._server.start()
 
     def _check(self, requests: Sequence[Request]) -> None:
         """The logs, the limits, the switches and the readers, now that the market is quiet."""

@@ -132,7 +132,7 @@ def test_a_book_is_held_against_rest() -> None:
     shown = {side: [*rows[side], {"price": "20.05", "loads": 1, "orders": 1}] for side in rows}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=shown if request.url.params["depth"] == "10" else rows)
+        return httpx.Response(200, json=shown if request.url.params["levels"] == "10" else rows)
 
     heard, book = Heard("P1", "book", "X", options={"depth": 1}), LevelBook()
     book.sides = {side: {"20.00": (3, 1)} for side in ("bids", "asks")}
