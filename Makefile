@@ -22,7 +22,8 @@ demo serve: export DATABASE_URL ?= sqlite:///var/h2market.db
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint lint-style lint-types lint-arrows lint-tree fix bench lock
+.PHONY: help setup demo serve test test-compiled lint lint-style lint-types lint-arrows lint-tree fix bench lock \
+	compiled pure
 
 help: ## List these commands | 列出这些命令
 	@sed -n 's/^\([a-z]*\):.*## \(.*\) | \(.*\)$$/  make \1@\2@\3/p' Makefile | \
@@ -72,6 +73,17 @@ fix: $(STAMP) ## Repair what ruff can repair | 自动修复 ruff 能修复之处
 
 bench: $(STAMP) ## Measure, rivals in the same run | 性能测量，与对手同场比较
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+compiled: $(STAMP) ## Compile the exchange's core in place; needs a C compiler | 就地编译交易核心；需要 C 编译器
+	@$(BIN)/python -m tools.compile_core
+
+pure: $(STAMP) ## Take the compiled core away | 移除已编译的核心
+	@$(BIN)/python -m tools.compile_core --remove
+
+# What holds for the sources as they stand holds for what is compiled from them. SQLite is enough for that.
+test-compiled: $(STAMP)
+	@$(BIN)/python -m tools.compile_core --into .cache/compiled
+	@cd .cache/compiled && ../../$(BIN)/python -m pytest -q -n auto -k "not postgres" tests/exchange $(ARGS)
 
 # --no-config and the unset variables keep the wheelhouse of one machine out of a lock meant for all of them.
 COMPILE := env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCKER)/bin/uv pip compile --quiet --no-config --universal \

@@ -17,30 +17,13 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 
-import msgspec
-
 from exchange.account import Account
+from exchange.level import Level
 from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
-from kernel.machine import quick
 from kernel.quantity import GRAMS_PER_KG
 
 WaitingKey = tuple[int, int, int]  # by what it waits for, since when, its number
 Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, buyer, seller, price, loads
-
-
-@quick
-class Level(msgspec.Struct, gc=False, eq=False):
-    """The orders at one price, oldest first. ``loads`` is what they show; ``dead`` counts slots without an order."""
-
-    price: int
-    loads: int
-    queue: deque[Order]
-    dead: int = 0
-
-    @property
-    def orders(self) -> int:
-        """How many stand here."""
-        return len(self.queue) - self.dead
 
 
 class Ladder:
@@ -99,7 +82,7 @@ class Ladder:
             return
         level.dead = dead = level.dead + 1
         if dead > 16 and dead > level.orders + 16:
-            level.queue = deque(one for one in level.queue if one.resting)
+            level.queue = deque([one for one in level.queue if one.resting])
             level.dead = 0
 
     def close(self, level: Level) -> None:
@@ -206,10 +189,11 @@ class Book:
         """Puts an order where it belongs: into its ladder, aside, or nowhere while it hibernates."""
         if order.ended:
             return
-        options = order.terms.options
+        terms = order.terms
+        options = terms.options
         if options is not None:
             if options.stop_price_fen_per_kg and not order.elected:
-                insort(self.stops[order.terms.side], _stop_key(order))
+                insort(self.stops[terms.side], _stop_key(order))
                 self.aside += 1
                 return
             if options.agreement:
@@ -217,27 +201,28 @@ class Book:
                 self.aside += 1
                 return
             if options.all_or_none:
-                insort(self.whole[order.terms.side], _whole_key(order))
+                insort(self.whole[terms.side], _whole_key(order))
                 self.aside += 1
                 return
-        (self.bids if order.terms.side == "buy" else self.asks).place(order)
+        (self.bids if terms.side == "buy" else self.asks).place(order)
 
     def drop(self, order: Order) -> None:
         """Takes an order out from where `keep` put it."""
+        terms = order.terms
         if order.resting:
-            (self.bids if order.terms.side == "buy" else self.asks).remove(order)
+            (self.bids if terms.side == "buy" else self.asks).remove(order)
             return
         if order.ended:
             return
-        options = order.terms.options
+        options = terms.options
         assert options is not None, f"order {order.id} is nowhere"
         self.aside -= 1
         if options.stop_price_fen_per_kg and not order.elected:
-            _take_out(self.stops[order.terms.side], _stop_key(order))
+            _take_out(self.stops[terms.side], _stop_key(order))
         elif options.agreement:
             del self.agreements[agreement_of(order)]
         else:
-            _take_out(self.whole[order.terms.side], _whole_key(order))
+            _take_out(self.whole[terms.side], _whole_key(order))
 
 
 def agreement_of(order: Order) -> Agreement:
