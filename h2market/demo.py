@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from h2market.bootstrap import create_key
 from h2market.console_text import Voice
 from h2market.demo_store import Holds, NotEmpty, make_way
+from h2market.demo_usage import count_usage
 from h2market.servers import ServerEnded, Servers
 from h2market.verification import events_in, schemas_of, verify_store
 from kernel.clock import SystemClock, market_day, to_datetime, to_text
@@ -24,6 +25,7 @@ from participants.model import Role
 from seeds.client import Refused, Session, Unreachable, Wire
 from seeds.companies import Company
 from seeds.day import START, Founder, furnish, run_day
+from seeds.features import FEATURES, by_feature
 from seeds.figures import Figures
 from seeds.founding import OPERATOR
 from seeds.members import Market
@@ -44,8 +46,8 @@ CLOSES_HOUR = 15
 
 
 def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replace: bool) -> bool:
-    """Runs the simulated day; True if nothing differs and everything verifies. Raises NotEmpty, WriterTaken, or
-    ValueError for what cannot be split."""
+    """Runs the simulated day; True if nothing differs, everything verifies, and every feature was used. Raises
+    NotEmpty, WriterTaken, or ValueError for what cannot be split."""
     started = time.monotonic()
     schemas = _schemas(settings, split)
     _make_way(settings, schemas, ANYTHING if replace else DEMONSTRATION, ANYTHING)
@@ -61,12 +63,17 @@ def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replac
         return False
     market, figures = done
     findings = _verify(voice, settings, schemas)
+    usage = _count(settings, schemas, figures)
     seconds = round(time.monotonic() - started, 1)
     _show(voice, figures)
+    _show_usage(voice, usage)
     _show_keys(voice, market)
-    passed = figures.differences == 0 and figures.mass_closed and not findings
+    unused = [key for key, count in usage.items() if not count]
+    if unused:
+        voice.note(f"The day did not use: {', '.join(unused)}", f"当日未用到：{'、'.join(unused)}")
+    passed = figures.differences == 0 and figures.mass_closed and not findings and not unused
     _say_end(voice, figures, findings, seconds)
-    voice.result({**_as_json(figures), "seed": seed, "verified": not findings, "seconds": seconds})
+    voice.result({**_as_json(figures), "used": usage, "seed": seed, "verified": not findings, "seconds": seconds})
     return passed
 
 
@@ -171,6 +178,15 @@ def _verify(voice: Voice, settings: Settings, schemas: Schemas) -> int:
     return findings
 
 
+def _count(settings: Settings, schemas: Schemas, figures: Figures) -> dict[str, int]:
+    """What the day used, by the logs that it left."""
+    store = Store(settings.database_url, schemas.get("exchange", settings.schema))
+    try:
+        return by_feature(count_usage(store), figures.compared)
+    finally:
+        store.close()
+
+
 # --- what is shown
 
 
@@ -230,6 +246,17 @@ def _show(voice: Voice, figures: Figures) -> None:
                 format_money(producer.earned_fen),
             )
             for producer in figures.producers
+        ],
+    )
+
+
+def _show_usage(voice: Voice, usage: dict[str, int]) -> None:
+    voice.table(
+        ("What the day used, by the exchange's log", "当日所用功能（据交易所日志）"),
+        [("feature", "功能"), ("count", "次数")],
+        [
+            (voice.text(feature.en, feature.zh), ", ".join(str(usage[key]) for key in feature.keys))
+            for feature in FEATURES
         ],
     )
 

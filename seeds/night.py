@@ -1,7 +1,8 @@
 """The night window of the simulated day: few books, thinly traded, and therefore under the market's full controls.
 
-Two plants at Xiaoyi, two stations and a storage at Jinzhong; what the storage holds also goes to Taiyuan. In these books
-a price may lie a fifth from the reference price, and a trade further than 8 % from it halts the book into an auction.
+Two plants at Xiaoyi, two stations and a storage at Jinzhong; what the storage holds also goes to Taiyuan. In these
+books a price may lie a fifth from the reference price, and a trade further than 8 % from it halts the book into an
+auction.
 The agents of the day leave the night alone: it belongs to the scenes of `seeds.scenes`.
 """
 

@@ -1,4 +1,4 @@
-"""The haulage of the night: whoever took on gas without it buys it before the day ends, so that no load stays behind."""
+"""The haulage of the night: whoever took on gas without it buys it before the day ends, so that no load is left."""
 
 from __future__ import annotations
 

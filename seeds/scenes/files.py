@@ -11,6 +11,7 @@ from typing import Any
 from openpyxl import load_workbook
 from xlsxwriter import Workbook
 
+from seeds.scenes.marks import FILE
 from seeds.scenes.stage import PAULOWNIA, RUSHMOON, Stage
 
 CSV = "text/csv"
@@ -52,7 +53,7 @@ def _table(stage: Stage, code: str, aboves: Sequence[int]) -> Table:
     gas = stage.night.gas
     names = ["client_order_id", "product_id", "side", "price", "loads", "time_in_force"]
     return [names] + [
-        [stage.order_id(code, "file"), gas.product_id, "buy", stage.price(gas, above), 1, "day"] for above in aboves
+        [stage.order_id(code, FILE), gas.product_id, "buy", stage.price(gas, above), 1, "day"] for above in aboves
     ]
 
 

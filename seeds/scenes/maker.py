@@ -13,6 +13,7 @@ from h2market.client import Feed, FillEvent, NewOrder, Status, Stream
 from h2market.client.model import Side
 from h2market.client.said_market import QuoteRequestEvent
 from seeds.night import NightBook
+from seeds.scenes.marks import QUOTE
 from seeds.scenes.stage import CLOUDGATHER, DAWNLOTUS, FROSTFORD, MOONKEEP, Stage, traded
 from seeds.scenes.streams import Streams, hear_own
 
@@ -99,7 +100,7 @@ class MarketMaker:
     def _order(self, quote: Quote) -> NewOrder:
         book, side = quote
         return NewOrder(
-            client_order_id=self._stage.order_id(MOONKEEP, "quote"), product_id=book.product_id, side=side, loads=1,
+            client_order_id=self._stage.order_id(MOONKEEP, QUOTE), product_id=book.product_id, side=side, loads=1,
             price=Decimal(self._stage.price(book, self._above[quote])), post_only=True, time_in_force="day",
         )  # fmt: skip
 

@@ -31,9 +31,7 @@ def _ride_the_rise(stage: Stage) -> None:
     """Both stations fear a rise and leave stops; the storage pays the dear price, and that elects them."""
     gas = stage.night.gas
     stop = stage.buy(RUSHMOON, gas, None, 1, order_type="stop", stop_price=stage.price(gas, 100))
-    limited = stage.buy(
-        PAULOWNIA, gas, 110, 1, order_type="stop_limit", stop_price=stage.price(gas, 100)
-    )
+    limited = stage.buy(PAULOWNIA, gas, 110, 1, order_type="stop_limit", stop_price=stage.price(gas, 100))
     stage.sell(FROSTFORD, gas, 100, 1)
     stage.sell(CLOUDGATHER, gas, 105, 1)
     traded(stage.buy(MOONKEEP, gas, 100, 1), 1)

@@ -13,13 +13,11 @@ from seeds.moments import at
 from seeds.night import list_night, night_of
 from seeds.pace import Pace
 from seeds.scenes import auctions, carriage, changes, conditions, files, maker, order_types, safety, together
+from seeds.scenes.marks import STREAM_LABEL
 from seeds.scenes.notices import Notices, Receiver
 from seeds.scenes.stage import CAST, MOONKEEP, PAULOWNIA, RUSHMOON, Stage
 from seeds.scenes.streams import Streams
 from seeds.scenes.watching import Watch
-
-#: How the labels of keys end under which companies trade over the stream.
-STREAM_LABEL = ", over the stream"
 
 
 class Programme:

@@ -50,7 +50,7 @@ def cut_the_line(stage: Stage, streams: Streams, rushmoon: Stream, line: Line) -
 
 
 def pull_kill_switches(stage: Stage) -> None:
-    """Gooseletter pulls its own kill switch; the operator pulls the one that it has for Greensail; both are released."""
+    """Gooseletter pulls its own kill switch, the operator the one that it has for Greensail; both are released."""
     haulage = stage.night.haulage
     offer = stage.sell(GOOSELETTER, haulage, 20, 1)
     switch = stage.session(GOOSELETTER)

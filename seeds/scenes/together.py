@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from seeds.night import NightBook
+from seeds.scenes.marks import BATCH
 from seeds.scenes.stage import CLOUDGATHER, FROSTFORD, GOOSELETTER, PAULOWNIA, RUSHMOON, Stage, traded
 
 
@@ -22,9 +23,7 @@ def link(stage: Stage) -> None:
 
 def _basket(stage: Stage) -> list[Any]:
     night = stage.night
-    legs = [
-        stage.order(PAULOWNIA, book, "buy", 0, 1, time_in_force="fok") for book in (night.gas, night.haulage)
-    ]
+    legs = [stage.order(PAULOWNIA, book, "buy", 0, 1, time_in_force="fok") for book in (night.gas, night.haulage)]
     return stage.batch(PAULOWNIA, "basket", legs)
 
 
@@ -40,7 +39,7 @@ def _offer_routes(stage: Stage) -> None:
     assert [entry["problem"]["code"] for entry in refused] == ["group_rejected", "price_off_tick"], f"{refused}"
     taken = stage.batch(GOOSELETTER, "reject_all", offers(right, "group"))
     assert [entry["status"] for entry in taken] == [201, 201], f"{taken}"
-    parted = stage.batch(GOOSELETTER, "reject_partially", offers(slip, "batch"))
+    parted = stage.batch(GOOSELETTER, "reject_partially", offers(slip, BATCH))
     assert [entry["status"] for entry in parted] == [201, 422], f"{parted}"
     for entry in (*taken, parted[0]):
         stage.cancel(GOOSELETTER, entry["order"])
@@ -62,7 +61,7 @@ def _agree_by_telephone(stage: Stage) -> None:
 
 
 def meet_in_three(stage: Stage) -> None:
-    """Paulownia Court bids for hydrogen at its door; a plant and a haulier, each in its own book, are its other side."""
+    """Paulownia Court bids for hydrogen at its door: a plant and a haulier, each in its own book, meet it together."""
     night = stage.night
     bid = stage.buy(PAULOWNIA, night.delivered, 0, 1)
     traded(bid, 0)

@@ -19,6 +19,7 @@ FIGURES = Figures(
     loads_unfinished=0, delivered_g=31_172_918, returned_g=286_195, paid_fen=88_435_458, withdrawn_fen=475_930_000,
     deposits_assigned=1, mass_closed=True, differences=0, items_reconciled=643, events=6_025,
     producers=(Producer("Frostford Hydrogen", "栖霜渡氢能有限公司", 14, 5_553_002, 10_596_294),),
+    compared={"stream_books": 3},
 )  # fmt: skip
 
 
