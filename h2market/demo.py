@@ -68,10 +68,7 @@ def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replac
     _show(voice, figures)
     _show_usage(voice, usage)
     _show_keys(voice, market)
-    unused = [key for key, count in usage.items() if not count]
-    if unused:
-        voice.note(f"The day did not use: {', '.join(unused)}", f"当日未用到：{'、'.join(unused)}")
-    passed = figures.differences == 0 and figures.mass_closed and not findings and not unused
+    passed = figures.differences == 0 and figures.mass_closed and not findings and _used_it_all(voice, usage)
     _say_end(voice, figures, findings, seconds)
     voice.result({**_as_json(figures), "used": usage, "seed": seed, "verified": not findings, "seconds": seconds})
     return passed
@@ -185,6 +182,14 @@ def _count(settings: Settings, schemas: Schemas, figures: Figures) -> dict[str, 
         return by_feature(count_usage(store), figures.compared)
     finally:
         store.close()
+
+
+def _used_it_all(voice: Voice, usage: dict[str, int]) -> bool:
+    """Whether every feature was used; says which were not."""
+    unused = [key for key, count in usage.items() if not count]
+    if unused:
+        voice.note(f"The day did not use: {', '.join(unused)}", f"当日未用到：{'、'.join(unused)}")
+    return not unused
 
 
 # --- what is shown
