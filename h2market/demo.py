@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from h2market.bootstrap import create_key
+from h2market.client import ClientError
 from h2market.console_text import Voice
 from h2market.demo_store import Holds, NotEmpty, make_way
 from h2market.demo_usage import count_usage
@@ -141,7 +142,7 @@ def _on_platform(
     """Does the work on a platform that runs for it; None, and a word on why, where the platform did not do its part."""
     try:
         return _run(settings, schemas, simulated_clock, log, work)
-    except (Refused, Unreachable, ServerEnded) as error:
+    except (Refused, Unreachable, ServerEnded, ClientError) as error:
         voice.note(
             f"The demonstration stopped: {error}. The servers' log is {log}.",
             f"演示中止：{error}。服务日志位于 {log}。",

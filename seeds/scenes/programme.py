@@ -30,21 +30,22 @@ class Programme:
         self.compared: dict[str, int] = {}
         self._stage = Stage(market, pace, night_of(day))
         self._day = day
-        self._closing = ExitStack()
         list_night(market, self._stage.night)
 
     def __enter__(self) -> Self:
         stage = self._stage
-        self._streams = self._closing.enter_context(Streams(stage.operator.wire.url_of("exchange")))
-        self._notices = Notices(stage, self._closing.enter_context(Receiver()))
-        keys = {code: self._stream_key(code) for code in (MOONKEEP, RUSHMOON)}
-        stage.pace.catch_up()  # so that everybody knows the keys
-        (auditor,) = stage.market.with_role("auditor")
-        self._watch = Watch(stage, self._streams, auditor.session.secret, stage.session(PAULOWNIA).secret)
-        self._maker = maker.MarketMaker(stage, self._streams, keys[MOONKEEP])
-        self._line = self._streams.line()
-        self._rushmoon = self._streams.open(keys[RUSHMOON], line=self._line, on_disconnect="cancel_placed")
-        self._scenes = [(at(self._day, *time), play) for time, play in self._plan()]
+        with ExitStack() as opened:
+            self._streams = opened.enter_context(Streams(stage.operator.wire.url_of("exchange")))
+            self._notices = Notices(stage, opened.enter_context(Receiver()))
+            keys = {code: self._stream_key(code) for code in (MOONKEEP, RUSHMOON)}
+            stage.pace.catch_up()  # so that everybody knows the keys
+            (auditor,) = stage.market.with_role("auditor")
+            self._watch = Watch(stage, self._streams, auditor.session.secret, stage.session(PAULOWNIA).secret)
+            self._maker = maker.MarketMaker(stage, self._streams, keys[MOONKEEP])
+            self._line = self._streams.line()
+            self._rushmoon = self._streams.open(keys[RUSHMOON], line=self._line, on_disconnect="cancel_placed")
+            self._scenes = [(at(self._day, *time), play) for time, play in self._plan()]
+            self._closing = opened.pop_all()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -76,7 +77,10 @@ class Programme:
         }
 
     def _plan(self) -> tuple[tuple[tuple[int, int], Callable[[], None]], ...]:
-        """The scenes, each over before the agents' next round, which comes every quarter of an hour."""
+        """The scenes, each over before the agents' next round, which comes every quarter of an hour.
+
+        A scene that takes trades back belongs before 14:35: what is left by then has its haulage bought.
+        """
         stage = self._stage
         return (
             ((8, 52), partial(auctions.open_the_night, stage)),

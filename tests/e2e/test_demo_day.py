@@ -146,7 +146,7 @@ def test_everything_was_used(figures: dict[str, Any], url: str) -> None:
     assert min(used.values()) > 0
 
 
-figures: dict[str, Any], url: str, place: Path) -> None:
+def test_the_database_is_one_that_a_server_opens(figures: dict[str, Any], url: str, place: Path) -> None:
     with Servers(Settings(database_url=url), {"all": None}, "", place / "later.log") as servers:
         health = httpx.get(f"{servers.urls['exchange']}/health", trust_env=False).json()
     assert health["ok"]

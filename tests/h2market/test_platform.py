@@ -41,7 +41,7 @@ async def _start_until_followed(settings: Settings) -> None:
     await platform.start()
     try:
         async with asyncio.timeout(30):
-            while any([await follower.lag() for follower in platform.followers]):
+            while any([await follower.lag() for follower in platform.followers]):  # noqa: ASYNC110 - a short wait
                 await asyncio.sleep(0.01)
     finally:
         await platform.stop()

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import time
 from datetime import date
 from random import Random
 
@@ -95,13 +96,15 @@ def test_a_receiver_takes_what_is_signed_and_nothing_else() -> None:
         assert _post(receiver.url, SECRET, "exchange-7-buy") == 204
         assert _post(receiver.url, SECRET, "exchange-7-buy") == 204
         assert _post(receiver.url, "whsec_" + base64.b64encode(b"x" * 24).decode(), "exchange-8-buy") == 401
-    assert (receiver.trades, receiver.forged) == ({"T7"}, 1)
+        assert _post(receiver.url, SECRET, "exchange-9-buy", age_s=600) == 401
+    assert (receiver.trades, receiver.forged) == ({"T7"}, 2)
 
 
-def _post(url: str, secret: str, message_id: str) -> int:
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signature = base64.b64encode(hmac.new(key, f"{message_id}.1.".encode() + BODY, hashlib.sha256).digest()).decode()
-    headers = {"webhook-id": message_id, "webhook-timestamp": "1", "webhook-signature": f"v1,{signature}"}
+def _post(url: str, secret: str, message_id: str, age_s: int = 0) -> int:
+    key, at = base64.b64decode(secret.removeprefix("whsec_")), int(time.time()) - age_s
+    signed = f"{message_id}.{at}.".encode() + BODY
+    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    headers = {"webhook-id": message_id, "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}"}
     return httpx.post(url, content=BODY, headers=headers, trust_env=False).status_code
 
 
