@@ -10,13 +10,16 @@ import pytest
 from exchange import commands as c
 from exchange.events import OrderPlaced, OrderRejected
 from exchange.machine import ExchangeMachine
-from exchange.model import OrderOptions, OrderTerms, SelfTradeMode, Side, TimeInForce
+from exchange.model import OrderOptions, OrderTerms, ProductKind, SelfTradeMode, Side, TimeInForce
 from kernel.messages import Command, Event, Recorded
 from participants.events import KeyIssued
 from seeds.features import FEATURES, by_feature
 from seeds.usage import Group, Ledger
 
 GAS, CARRIAGE, BROUGHT = "EXW-A-TUBE20-1", "HAUL-A-B-TUBE20-1", "DLV-B-TUBE20-1"
+LISTED: tuple[tuple[str, ProductKind, str], ...] = (
+    (GAS, "ex_works", ""), (CARRIAGE, "haulage", "B"), (BROUGHT, "delivered", ""),
+)  # fmt: skip
 WINDOW = 10**15
 NINE, THREE = 1_000_000, 22_000_000_000
 READERS = {"maker_fills", "stream_books", "stream_trades", "stream_fills", "rows_exported", "webhook_messages"}
@@ -33,7 +36,7 @@ class Market:
     placed: int = 0
 
     def __post_init__(self) -> None:
-        for product_id, kind, to in ((GAS, "ex_works", ""), (CARRIAGE, "haulage", "B"), (BROUGHT, "delivered", "")):
+        for product_id, kind, to in LISTED:
             hub = "B" if kind == "delivered" else "A"
             self.send(c.ListProduct(
                 product_id, kind, hub, to, "TUBE20", "G", 280_000, 294_000, WINDOW, WINDOW + 1, 5, 6_000, 20,
