@@ -85,6 +85,11 @@ class AlarmClock:
         clock.advance_to(now_us)
         return fired
 
+    def set(self, now_us: int) -> None:
+        """Moves a simulated clock and fires nothing: what falls due waits for `advance`, then each at this time."""
+        assert isinstance(self._clock, SimulatedClock), "only a simulated clock can be moved"
+        self._clock.advance_to(now_us)
+
     def rings_at(self) -> int | None:
         """When the next job rings; None where there are no jobs."""
         times = [from_datetime(job.next_run_time) for job in self._scheduler.get_jobs() if job.next_run_time]

@@ -59,6 +59,22 @@ def test_a_moved_clock_fires_what_falls_due_on_the_way_in_order() -> None:
     asyncio.run(run())
 
 
+def test_a_clock_that_is_set_fires_nothing_until_it_is_moved() -> None:
+    async def run() -> None:
+        clock = SimulatedClock(START)
+        diary = Diary(clock)
+        alarm = AlarmClock(clock, [diary.job("hours", hour="9,15", minute=0)])
+        await alarm.start(catch_up=False)
+        nine = from_text("2026-03-02T09:00:00+08:00")
+        alarm.set(nine)
+        assert (clock.now_us(), alarm.rings_at(), diary.entries) == (nine, nine, [])
+        assert await alarm.advance(nine) == 1
+        assert diary.entries == [("09:00", "hours")]
+        alarm.stop()
+
+    asyncio.run(run())
+
+
 def test_a_start_catches_up_on_every_job_once() -> None:
     async def run() -> None:
         clock = SimulatedClock(START)
