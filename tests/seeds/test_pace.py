@@ -82,3 +82,37 @@ def test_what_a_job_did_is_followed_before_time_goes_on_and_nobody_looks_otherwi
     # Two quiet looks at each process before the move; then one that finds work, and two quiet ones, after 08:15.
     assert len(looks) == 2 * 2 + 3 * 2
     assert pace.now_us == START + 25 * MINUTE_US
+
+
+class Alone:
+    """One process whose job does something at a quarter past eight; what it does is followed when one looks."""
+
+    wire = SimpleNamespace(processes=("exchange",))
+
+    def __init__(self) -> None:
+        self.events, self.lag = 7, 0
+        self.told: list[str] = []
+
+    def post(self, _path: str, body: dict[str, Any], *, service: str) -> dict[str, Any]:
+        assert (body["pause"], service, self.lag) == (True, "exchange", 0)
+        now = body["now"]
+        if self.events == 7 and from_text(now) >= START + 15 * MINUTE_US:
+            self.events, self.lag, now = 8, 1, to_text(START + 15 * MINUTE_US)
+        self.told.append(now[11:16])
+        return {"now": now, "fired": 1, "rings_at": None, "events": self.events}
+
+    def get(self, _path: str, *, service: str) -> dict[str, Any]:
+        self.told.append("look")
+        lag, self.lag = self.lag, 0
+        return {
+            "rooms": [{"seq": self.events, "waiting": 0}],
+            "followers": [{"lag": lag, "error": None}],
+        }
+
+
+def test_one_process_is_moved_by_the_hour_and_followed_where_a_job_did_something() -> None:
+    process = Alone()
+    pace = Pace(process, START)  # type: ignore[arg-type]
+    pace.move(START + 150 * MINUTE_US)
+    assert process.told == ["look", "08:15", "look", "look", "09:15", "10:15", "10:30"]
+    assert pace.now_us == START + 150 * MINUTE_US
