@@ -25,6 +25,8 @@ GREENSAIL_TRIPS = 8
 def find_lorries(stage: Stage) -> None:
     """Two hauliers offer what is asked for, and each buyer takes its own."""
     night = stage.night
+    assert stage.is_quiet(night.gas), "a scene has left an order in the gas"
+    assert stage.is_quiet(night.haulage), "a scene has left an order in its haulage"
     wanted, stored = _wanted(stage, night.haulage), _wanted(stage, night.stored_haulage)
     offers = [
         (GREENSAIL, stage.sell(GREENSAIL, night.haulage, 0, GREENSAIL_TRIPS)),
