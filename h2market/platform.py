@@ -196,8 +196,9 @@ class Platform:
         if self.webhooks:
             await self.webhooks.start(connection, key)
         self.writer.start()
-        self._follow(cursors)
+        # What is done at every start comes before what others' logs ask: their race would leave logs in either order.
         await self.alarm.start()
+        self._follow(cursors)
 
     async def stop(self) -> None:
         """Finishes what was begun and lets everything go."""
