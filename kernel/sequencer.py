@@ -29,6 +29,7 @@ from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
 from kernel.room import MemoryRoom, Room
+from kernel.snapshots import IN_TURN_BYTES_MAX, Maker
 from kernel.writer import Turn, Writer
 
 __all__ = ["Answer", "Cursor", "Envelope", "Key", "Outcome", "Result", "Sequencer", "Writer"]
@@ -61,6 +62,7 @@ class Sequencer:
         *,
         queue_max: int = QUEUE_MAX,
         snapshot_every: int = SNAPSHOT_EVERY_EVENTS,
+        maker: Maker | None = None,
     ) -> None:
         self.room = room
         self.writer = writer
@@ -72,7 +74,8 @@ class Sequencer:
         self.rebuilds = 0
         self.broken: str | None = None
         self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
-        self._snapshot_seq = 0
+        self.maker = maker
+        self._snapshot_seq = 0  # of the newest snapshot that was tried
         self._pending: deque[Unit] = deque()
         self._queued = False
         self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
@@ -81,7 +84,12 @@ class Sequencer:
         """Brings the room to the state of its log. Before the writer's thread runs."""
         with connection.begin():
             self.tail = self.room.rebuild(connection)
-        self._snapshot_seq = self.tail.seq
+        self._snapshot_seq = self.room.snapshot_seq
+
+    async def stop(self) -> None:
+        """Gives up a snapshot that is under way. Before the writer stops."""
+        if self.maker is not None:
+            await self.maker.stop()
 
     def on_commit(self, listener: Callable[[Sequence[Recorded]], None]) -> None:
         """Calls ``listener`` in the event loop with the events of each commit, in order, before their senders are
@@ -226,6 +234,9 @@ class Sequencer:
                 unit.answer(unit.outcome)
             except Exception:
                 _log.exception("a caller of %s could not be answered", self.room.name)
+        if self.maker is not None and self._snapshot_is_due and not self.maker.busy:
+            self._snapshot_seq = self.tail.seq
+            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
 
     def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
         """Serves the units that only read, while the state is what is committed; gives back the others."""
@@ -305,8 +316,19 @@ class Sequencer:
         self.rebuilds += 1
         return True
 
+    @property
+    def _snapshot_is_due(self) -> bool:
+        return self.tail.seq - self._snapshot_seq >= self.snapshot_every
+
+    @property
+    def _state_is_large(self) -> bool:
+        """As far as the snapshot before tells, if there is one that was made lately."""
+        unknown = self.tail.seq - self.room.snapshot_seq > 2 * self.snapshot_every
+        return unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX
+
     def _snapshot(self) -> None:
-        if self.tail.seq - self._snapshot_seq < self.snapshot_every:
+        """In the writer's thread: stores a snapshot that is due, unless it is so large that it is made elsewhere."""
+        if not self._snapshot_is_due or (self.maker is not None and self._state_is_large):
             return
         self._snapshot_seq = self.tail.seq
         try:
@@ -316,6 +338,9 @@ class Sequencer:
         except Exception:
             # A snapshot only shortens the next start: without it the log is replayed from further back.
             _log.exception("no snapshot of %s could be stored", self.room.name)
+
+    def _snapshot_made(self, seq: int, size: int) -> None:
+        self.room.snapshot_seq, self.room.snapshot_bytes = seq, size
 
 
 def _refuse(units: Sequence[Unit]) -> None:

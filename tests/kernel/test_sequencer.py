@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -25,7 +26,7 @@ ROOMS = pytest.mark.parametrize("make_room", [memory_room, view_room])
 
 
 @asynccontextmanager
-async def running(url: str, room: Room, **options: int) -> AsyncIterator[Sequencer]:
+async def running(url: str, room: Room, **options: Any) -> AsyncIterator[Sequencer]:
     store = Store(url)
     writer = Writer(store)
     with writer.connection.begin():
