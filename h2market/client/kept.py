@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from h2market.client.said_base import Channel
 
@@ -14,7 +15,7 @@ class Broken(Exception):
     """What is here is not what the exchange has: a message was lost, or taken in twice."""
 
 
-class Kept:
+class Kept(ABC):
     """Of one product, as it was after the exchange's event `seq`.
 
     While the connection is away it stands still and `is_live` is false: whoever quotes by it should look.
@@ -38,13 +39,13 @@ class Kept:
         await self._news.wait()
         self._news.clear()
 
+    @abstractmethod
     def hear(self, said: object) -> None:
         """Takes in a snapshot or a delta of its own kind. Raises Broken where it does not fit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def checksum(self) -> int:
         """What the exchange's checksum must be."""
-        raise NotImplementedError
 
     def resume(self, seq: int) -> None:
         """The exchange says that nothing has changed since ``seq``."""
