@@ -174,6 +174,8 @@ class OrderView(Answer):
     shown_loads: int
     average_price: PriceOut | None
     reason: str
+    field: str = Field(description="What a rejection points at.")
+    shortfall: str | int | None = Field(description="What a limit lacked of a rejected order: CNY as text, or loads.")
     placed_at: TimeOut
     updated_at: TimeOut
 

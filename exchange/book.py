@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from exchange.account import Account
 from exchange.level import Level
@@ -71,6 +73,14 @@ class Ladder:
             level.queue.append(order)
             level.loads += order.shown_loads
         order.resting = True
+
+    def fill(self, orders: Iterable[Order]) -> None:
+        """Puts many orders that rest into an empty side; they come in order of priority."""
+        for price, queue in groupby(orders, attrgetter("price_fen_per_kg")):
+            level = self.levels[price] = Level(price, 0, deque(queue))
+            level.loads = sum(order.shown_loads for order in level.queue)
+            self.keys.append(price * self.sign)
+        self.keys.reverse()
 
     def remove(self, order: Order) -> None:
         """Takes an order out from wherever it stands."""

@@ -159,8 +159,8 @@ class Product(Entity, gc=False):
 
 
 @quick
-class Order(Entity, gc=False, eq=False):
-    """An order from its placing to its end.
+class Order(Entity, gc=False, eq=False, array_like=True):
+    """An order from its placing to its end. In a snapshot, which holds many, it goes without its fields' names.
 
     ``loads`` is what it is for in total, ``open_loads`` what did not trade; ``shown_loads`` is what the book shows of
     the open ones. ``resting``: it stands in a ladder of its book.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from exchange.answers import CapacityAnswer, OrderView, OwnTrade, ProductAnswer, PublicTrade
+from exchange.errors import shortfall_of
 from exchange.model import Leg, OrderOptions, Side
 from exchange.tables import CapacityRow, OrderRow, ProductRow, TradeRow
 from kernel.clock import to_text
@@ -73,6 +74,7 @@ def order_of(row: OrderRow) -> OrderView:
     return OrderView.model_validate({
         **row.model_dump(), "order_id": f"O{row.id}", "price": row.price_fen_per_kg, "average_price": average,
         "open_loads": row.loads - row.executed_loads if row.status in OPEN else 0, "options": _options(row),
+        "shortfall": shortfall_of(row.reason, row.shortfall),
     })  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from exchange.orders_api import orders_scope
-from h2market.platform import make_rooms
+from h2market.rooms import make_rooms
 from kernel.room import table_of
 from kernel.store import Store
 from kernel.tables import IdempotencyRow

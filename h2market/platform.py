@@ -26,7 +26,6 @@ import exchange.following
 import exchange.jobs
 import exchange.published
 import exchange.service
-import participants.service
 import settlement.courier
 import settlement.following
 import settlement.jobs
@@ -36,6 +35,8 @@ import tracking.jobs
 import tracking.published
 import tracking.service
 from h2market.migrate import migrate
+from h2market.rooms import make_rooms
+from h2market.snapshots import maker_of
 from h2market.webhooks import BULLETINS, outgoing_of
 from kernel.auth import Principal
 from kernel.clock import Clock, SimulatedClock, SystemClock, from_text
@@ -58,7 +59,6 @@ from kernel.jobs import AlarmClock, Job
 from kernel.messages import Codec, Command, Event, Recorded
 from kernel.notice_feed import LocalNotices, NoticeFeed, NoticeSource, RemoteNotices
 from kernel.replica import Replica
-from kernel.room import Room
 from kernel.sequencer import Sequencer, Writer
 from kernel.service import Service
 from kernel.store import Store
@@ -82,16 +82,6 @@ JOBS: dict[str, tuple[Job, ...]] = {
     "tracking": tracking.jobs.JOBS,
     "settlement": settlement.jobs.JOBS,
 }
-
-
-def make_rooms() -> dict[str, Room]:
-    """Every room of the house, by name, in the order in which their arrows point."""
-    return {
-        "participants": participants.service.make_room(),
-        "exchange": exchange.service.make_room(),
-        "tracking": tracking.service.make_room(),
-        "settlement": settlement.service.make_room(),
-    }
 
 
 class KeyRing:
@@ -160,7 +150,7 @@ class Platform:
         self.directory = Directory()
         self.key_ring = KeyRing(self.directory, settings.service_key)
         self.sequencers: dict[str, Sequencer] = {
-            name: Sequencer(room, self.writer, self.clock)
+            name: Sequencer(room, self.writer, self.clock, maker=maker_of(room, settings, self.writer))
             for name, room in self.rooms.items()
             if HOME[name] in self.services
         }
@@ -210,6 +200,8 @@ class Platform:
             await self.webhooks.stop()
         for client in self._clients.values():
             await client.aclose()
+        for sequencer in self.sequencers.values():
+            await sequencer.stop()
         await asyncio.to_thread(self.writer.stop)
         self.store.close()
 

@@ -31,6 +31,7 @@ from kernel.log import EMPTY
 from kernel.messages import Command, Recorded
 from kernel.room import MemoryRoom, Room
 from kernel.scribe import Lost
+from kernel.snapshots import IN_TURN_BYTES_MAX, Maker
 from kernel.store import statements, write_rows
 from kernel.writer import Posted, Turn, Writer
 
@@ -64,6 +65,7 @@ class Sequencer:
         *,
         queue_max: int = QUEUE_MAX,
         snapshot_every: int = SNAPSHOT_EVERY_EVENTS,
+        maker: Maker | None = None,
     ) -> None:
         self.room = room
         self.writer = writer
@@ -75,7 +77,8 @@ class Sequencer:
         self.rebuilds = 0
         self.broken: str | None = None
         self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
-        self._snapshot_seq = 0
+        self.maker = maker
+        self._snapshot_seq = 0  # of the newest snapshot that was tried
         self._on_the_way: deque[Batch] = deque()  # decided and posted
         self._failed: list[tuple[Batch, Exception]] = []  # posted in vain, as far as is known
         self._pending: deque[Unit] = deque()
@@ -86,7 +89,12 @@ class Sequencer:
         """Brings the room to the state of its log. Before the writer's thread runs."""
         with connection.begin():
             self.tail = self.room.rebuild(connection)
-        self._snapshot_seq = self.tail.seq
+        self._snapshot_seq = self.room.snapshot_seq
+
+    async def stop(self) -> None:
+        """Gives up a snapshot that is under way. Before the writer stops."""
+        if self.maker is not None:
+            await self.maker.stop()
 
     def on_commit(self, listener: Callable[[Sequence[Recorded]], None]) -> None:
         """Calls ``listener`` in the event loop with the events of each commit, in order, before their senders are
@@ -210,8 +218,6 @@ class Sequencer:
         if error is None:
             self._came_true(batch)
             self._end(batch.units, batch.recorded())
-            if self._snapshot_is_due():
-                self.writer.call(self._snapshot)
             return
         _log.error("the commit of %s failed", self.room.name, exc_info=error)
         if not self._failed:
@@ -270,8 +276,6 @@ class Sequencer:
                 return
             else:
                 recorded += batch.recorded()
-                if self._snapshot_is_due():
-                    self._snapshot()
                 return
 
     def _end(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
@@ -287,6 +291,7 @@ class Sequencer:
                 unit.answer(unit.outcome)
             except Exception:
                 _log.exception("a caller of %s could not be answered", self.room.name)
+        self._see_to_snapshot()
 
     def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
         """Serves the units that only read, while the state is what is committed; gives back the others."""
@@ -369,12 +374,21 @@ class Sequencer:
         self.rebuilds += 1
         return True
 
-    def _snapshot_is_due(self) -> bool:
-        """Whether enough has happened since the last snapshot; once for each."""
-        if self.tail.seq - self._snapshot_seq < self.snapshot_every:
-            return False
+    def _see_to_snapshot(self) -> None:
+        """In the loop: has a snapshot stored that is due; of a state that is large, by another process."""
+        if self.tail.seq - self._snapshot_seq < self.snapshot_every or (self.maker is not None and self.maker.busy):
+            return
         self._snapshot_seq = self.tail.seq
-        return True
+        if self.maker is not None and self._state_is_large:
+            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
+        else:
+            self.writer.call(self._snapshot)
+
+    @property
+    def _state_is_large(self) -> bool:
+        """As far as the snapshot before tells, if there is one that was made lately."""
+        unknown = self.tail.seq - self.room.snapshot_seq > 2 * self.snapshot_every
+        return unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX
 
     def _snapshot(self) -> None:
         """In the writer's thread, when nothing is on its way."""
@@ -385,6 +399,9 @@ class Sequencer:
         except Exception:
             # A snapshot only shortens the next start: without it the log is replayed from further back.
             _log.exception("no snapshot of %s could be stored", self.room.name)
+
+    def _snapshot_made(self, seq: int, size: int) -> None:
+        self.room.snapshot_seq, self.room.snapshot_bytes = seq, size
 
 
 def _refuse(units: Sequence[Unit]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from exchange import events as e
+from exchange.errors import shortfall_of
 from exchange.model import CapacityLimit, MoneyLimit, Order, Side
 from exchange.stream.base import price_text
 from exchange.stream.said_own import (
@@ -157,14 +158,15 @@ def own_items(recorded: Recorded, wanted: Wanted, owner: Owner, standing: Standi
 def _order_item(event: Any, participant_id: str, order_id: int, seq: int, at: str, standing: Standing) -> OrderItem:
     price: str | None = None
     loads: int | None = getattr(event, "loads", None)
-    field = shortfall = None
+    field: str | None = None
+    shortfall: str | int | None = None
     if isinstance(event, e.OrderPlaced | e.OrderRejected):
         loads = event.terms.loads
     if isinstance(event, e.OrderPlaced | e.OrderAmended):
         price = price_text(event.price_fen_per_kg)
     elif isinstance(event, e.OrderRejected):
         price = price_text(event.terms.price_fen_per_kg)
-        field, shortfall = event.field or None, event.shortfall or None
+        field, shortfall = event.field or None, shortfall_of(event.reason, event.shortfall)
     return OrderItem(
         seq=seq, at=at, participant_id=participant_id, change=_CHANGES[type(event)], order_id=f"O{order_id}",
         order=standing(order_id), price=price, loads=loads, keeps_priority=getattr(event, "keeps_priority", None),
@@ -230,7 +232,8 @@ def own_order(order: Order) -> OwnOrder:
         "limit" if terms.options is None else terms.options.order_type, terms.time_in_force,
         price_text(order.price_fen_per_kg), order.loads, executed, order.open_loads if is_open else 0,
         order.shown_loads if is_open and status != "suspended" else 0, None if average is None else price_text(average),
-        status, order.reason, to_text(order.placed_at), to_text(order.updated_at),
+        status, order.reason, order.field, shortfall_of(order.reason, order.shortfall), to_text(order.placed_at),
+        to_text(order.updated_at),
     )  # fmt: skip
 
 

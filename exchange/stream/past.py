@@ -10,6 +10,7 @@ import msgspec
 from sqlmodel import Session, col, select
 
 from exchange import events as e
+from exchange.errors import shortfall_of
 from exchange.model import OrderStatus, OrderType, Side, TimeInForce
 from exchange.service import ExchangeService
 from exchange.stream.base import price_text
@@ -149,5 +150,5 @@ def _own_order(row: OrderRow) -> OwnOrder:
         f"O{row.id}", row.client_order_id, row.product_id, shape.side, shape.order_type, shape.time_in_force,
         price_text(row.price_fen_per_kg), row.loads, row.executed_loads, open_loads,
         row.shown_loads, None if average is None else price_text(average), shape.status, row.reason,
-        to_text(row.placed_at), to_text(row.updated_at),
+        row.field, shortfall_of(row.reason, row.shortfall), to_text(row.placed_at), to_text(row.updated_at),
     )  # fmt: skip

@@ -25,6 +25,8 @@ class OwnOrder(Part, frozen=True, gc=False):
     average_price: str | None
     status: OrderStatus
     reason: str
+    field: str
+    shortfall: str | int | None
     placed_at: str
     updated_at: str
 
@@ -37,7 +39,7 @@ class OwnItem(Item, frozen=True, kw_only=True):
 
 class OrderItem(OwnItem, frozen=True, tag="order", kw_only=True):
     """What happened to an order. ``price`` and ``loads`` are those of the event; ``field`` and ``shortfall`` say what a
-    rejection points at."""
+    rejection points at, and what a limit lacked: CNY as text, or loads."""
 
     change: Literal["placed", "rejected", "amended", "reduced", "elected", "hibernated", "activated", "cancelled"]
     order_id: str
@@ -47,7 +49,7 @@ class OrderItem(OwnItem, frozen=True, tag="order", kw_only=True):
     keeps_priority: bool | None = None
     reason: CancelReason | str | None = None
     field: str | None = None
-    shortfall: int | None = None
+    shortfall: str | int | None = None
 
 
 class FillItem(OwnItem, frozen=True, tag="fill", kw_only=True):

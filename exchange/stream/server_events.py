@@ -68,7 +68,7 @@ class ServerEvents:
         self, caller: Principal, secret: str, after: int, gone: asyncio.Task[None], send: Send
     ) -> None:  # fmt: skip
         loop = asyncio.get_running_loop()
-        await _write(send, b": the log stands at %d\n\n" % self._sequencer.tail.seq)
+        await _write(send, _standing(after))
         spoken_at = loop.time()
         while not gone.done() and not self._hub.leaving and self._holds(secret):
             if self._sequencer.tail.seq > after:
@@ -81,7 +81,7 @@ class ServerEvents:
                 await asyncio.sleep(REST_S)
                 continue
             if loop.time() - spoken_at >= self.comment_every_s:
-                await _write(send, b": the log stands at %d\n\n" % after)
+                await _write(send, _standing(after))
                 spoken_at = loop.time()
             await self._wait()
 
@@ -121,6 +121,11 @@ def _block(item: Item, last: bool) -> bytes:
     name = str(item.__struct_config__.tag).encode()
     head = b"id: %d\n" % item.seq if last else b""
     return b"%bevent: %b\ndata: %b\n\n" % (head, name, encode(item))
+
+
+def _standing(after: int) -> bytes:
+    """A block without data is no event, and yet its id is what a reader comes back with."""
+    return b": nothing new\nid: %d\n\n" % after
 
 
 def _position(last_event_id: bytes | None, query: bytes, tail: int) -> int:

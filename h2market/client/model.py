@@ -119,6 +119,8 @@ class Order(msgspec.Struct, frozen=True):
     shown_loads: int
     average_price: Decimal | None
     reason: str
+    field: str  # what a rejection points at
+    shortfall: Decimal | None  # what a limit lacked of a rejected order: CNY, or loads
     placed_at: datetime
     updated_at: datetime
 

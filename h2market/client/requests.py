@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from h2market.client.errors import ClientError, OutcomeUnknown, Problem
+from h2market.client.errors import ClientError, FieldError, OutcomeUnknown, Problem
 from h2market.client.model import (
     BatchAnswer,
     BatchEntry,
@@ -111,7 +111,7 @@ def _look_up(client_order_id: str, retry: Retry, unknown: OutcomeUnknown) -> Tal
             return None
         if order.status == "rejected":
             detail = f"The order was refused: {order.reason.replace('_', ' ')}."
-            return BatchEntry(client_order_id, 422, None, Problem(code=order.reason, status=422, detail=detail))
+            return BatchEntry(client_order_id, 422, None, _rejection(order, detail))
         fills = yield from _fills(order, retry)
     except ClientError as error:
         raise unknown from error
@@ -121,6 +121,13 @@ def _look_up(client_order_id: str, retry: Retry, unknown: OutcomeUnknown) -> Tal
         order.updated_at,
     )  # fmt: skip
     return BatchEntry(client_order_id, 201, placed, None)
+
+
+def _rejection(order: Order, detail: str) -> Problem:
+    """The problem that the answer would have had."""
+    errors = (FieldError(order.field, order.reason, detail),) if order.field else ()
+    params = {} if order.shortfall is None else {"shortfall": str(order.shortfall)}
+    return Problem(code=order.reason, status=422, detail=detail, errors=errors, params=params)
 
 
 def _fills(order: Order, retry: Retry) -> Talk[tuple[Fill, ...]]:

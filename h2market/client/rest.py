@@ -12,6 +12,7 @@ from typing import Literal, Self, TypeVar
 import httpx
 
 from h2market.client import requests
+from h2market.client.log_events import EVENTS, SILENCE_S_MAX, LogReading
 from h2market.client.model import (
     BatchEntry,
     Capacity,
@@ -29,6 +30,7 @@ from h2market.client.model import (
     PublicTrade,
     Trade,
 )
+from h2market.client.said import LogEvent
 from h2market.client.talk import Answer, Lost, Pause, Reply, Request, Retry, Talk
 
 T = TypeVar("T")
@@ -37,6 +39,7 @@ Status = Literal["open", "done"]
 
 #: How long a connection, or one answer, may take.
 TIMEOUT_S = 10.0
+_LISTENING = httpx.Timeout(TIMEOUT_S, read=SILENCE_S_MAX)
 #: Of these errors the request did not leave.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -152,6 +155,23 @@ class Client:
     ) -> DeclaredCapacity:
         """Declares the loads that the company can provide in a window, in total."""
         return self._run(requests.declare(commodity, window_start, loads, idempotency_key, self._retry))
+
+    def events(self, *, since: int | None = None) -> Iterator[LogEvent]:
+        """The log as it grows: trades, status, and the company's own business; see `LogReading`. Never ends by itself:
+        raises the ApiError of a refusal, or NoAnswer once patience is over."""
+        reading = LogReading(since, self._retry)
+        while True:
+            try:
+                with self._http.stream("GET", EVENTS, params=reading.query(), timeout=_LISTENING) as response:
+                    if response.is_error:
+                        response.read()
+                        reading.refused(_answer(response, reading.began_s))
+                    else:
+                        for line in response.iter_lines():
+                            yield from reading.take(line)
+            except httpx.TransportError as error:
+                reading.lost(error)
+            time.sleep(reading.pause_s())
 
     def _all(self, pages: Pages[T]) -> Iterator[T]:
         cursor: str | None = None
@@ -278,6 +298,24 @@ class AsyncClient:
     ) -> DeclaredCapacity:
         """Declares the loads that the company can provide in a window, in total."""
         return await self._run(requests.declare(commodity, window_start, loads, idempotency_key, self._retry))
+
+    async def events(self, *, since: int | None = None) -> AsyncIterator[LogEvent]:
+        """The log as it grows: trades, status, and the company's own business; see `LogReading`. Never ends by itself:
+        raises the ApiError of a refusal, or NoAnswer once patience is over."""
+        reading = LogReading(since, self._retry)
+        while True:
+            try:
+                async with self._http.stream("GET", EVENTS, params=reading.query(), timeout=_LISTENING) as response:
+                    if response.is_error:
+                        await response.aread()
+                        reading.refused(_answer(response, reading.began_s))
+                    else:
+                        async for line in response.aiter_lines():
+                            for event in reading.take(line):
+                                yield event
+            except httpx.TransportError as error:
+                reading.lost(error)
+            await asyncio.sleep(reading.pause_s())
 
     async def _all(self, pages: Pages[T]) -> AsyncIterator[T]:
         cursor: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -41,6 +42,45 @@ class BookDelta(Message, frozen=True, tag="book"):
     asks: tuple[Level, ...]
     implied_bid: ImpliedLevel | None
     implied_ask: ImpliedLevel | None
+    checksum: int
+
+
+class BookOrder(msgspec.Struct, frozen=True):
+    """One order in the book, without its owner; of an iceberg the loads that it shows."""
+
+    order_id: str
+    price: Decimal
+    loads: int
+
+
+class OrderChange(msgspec.Struct, frozen=True):
+    """``add`` puts an order behind all others of its price, wherever it stood before; ``change`` leaves it in its place
+    with other loads; ``remove`` takes it away."""
+
+    action: Literal["add", "change", "remove"]
+    order_id: str
+    side: Side
+    price: Decimal
+    loads: int
+
+
+class OrdersSnapshot(Message, frozen=True, tag="orders_snapshot"):
+    """All orders that rest in a book, each side by priority."""
+
+    product_id: str
+    seq: int
+    bids: tuple[BookOrder, ...]
+    asks: tuple[BookOrder, ...]
+    checksum: int
+
+
+class OrdersDelta(Message, frozen=True, tag="orders"):
+    """Changes of single orders, to be made in this order."""
+
+    prev_seq: int
+    product_id: str
+    seq: int
+    changes: tuple[OrderChange, ...]
     checksum: int
 
 

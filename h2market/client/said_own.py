@@ -28,6 +28,8 @@ class OwnOrder(msgspec.Struct, frozen=True):
     average_price: Decimal | None
     status: str
     reason: str
+    field: str
+    shortfall: Decimal | None
     placed_at: datetime
     updated_at: datetime
 
@@ -39,7 +41,8 @@ class OwnEvent(Event, frozen=True):
 
 
 class OrderEvent(OwnEvent, frozen=True, tag="order"):
-    """What happened to an order; ``price`` and ``loads`` are those of the event."""
+    """What happened to an order; ``price`` and ``loads`` are those of the event,
+    ``field`` and ``shortfall`` (CNY, or loads) say what a rejection points at."""
 
     change: str
     order_id: str
@@ -49,7 +52,7 @@ class OrderEvent(OwnEvent, frozen=True, tag="order"):
     keeps_priority: bool | None = None
     reason: str | None = None
     field: str | None = None
-    shortfall: int | None = None
+    shortfall: Decimal | None = None
 
 
 class FillEvent(OwnEvent, frozen=True, tag="fill"):

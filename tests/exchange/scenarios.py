@@ -16,13 +16,14 @@ good till cancelled unless another word says how long they hold. Options follow 
     with:S1:deal                          pre-arranged with S1
     key:K2                                sent under another key
 
-A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``. A refusal is written ``error code``; no event is
-``nothing``. What stands is asked for between commands:
+A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``; ``group`` instead, for orders that are all taken or all
+rejected. A refusal is written ``error code``; no event is ``nothing``. What stands is asked for between commands:
 
     book X                      | 5 @ 100 , 3 @ 90 / 2 @ 110      what the book shows, bids / asks, best first
     a status                    | partially_filled 2 of 5         its state in the words of FIX, its executed loads
     money B1                    | reserved 300 committed 200
     loads S1 hydrogen           | reserved 3 consumed 2
+    pace B1                     | 2 3 3                           orders in these ten seconds, this hour, this day
     wait 60, pass 60                                              seconds go by, with and without alarms
 
 Text after # is a remark; a line that begins with a bar goes on with the events of the one before.
@@ -116,6 +117,8 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "reinstate": c.ReinstateTrader,
     "kill": c.KillTrader,
     "release-kill": c.ReleaseTrader,
+    "bar": lambda who: c.KillTrader(who, by_operator=True),
+    "release-bar": lambda who: c.ReleaseTrader(who, by_operator=True),
     "own": c.SetSelfTradeMode,
     "rates": lambda who, *rates: c.SetOrderRates(who, *map(int, rates)),
     "dead-man": lambda who, seconds: c.SetDeadMan(who, int(seconds)),
@@ -236,6 +239,8 @@ class Scenario:
             case ["loads", who, commodity]:
                 capacity = state.window(commodity, WINDOW_START)[who]  # type: ignore[arg-type]
                 return f"reserved {capacity.reserved_loads} consumed {capacity.consumed_loads}"
+            case ["pace", who]:
+                return " ".join(map(str, state.account(who).pace.uses(self.now)))
             case ["book", product_id]:
                 book = state.books[product_id]
                 sides = (
@@ -254,13 +259,14 @@ class Scenario:
         match words:
             case [label, who, "buy" | "sell" as side, loads, "@", price, *rest]:
                 return c.PlaceOrder(who, *order_terms(label, side, loads, price, rest, self.now))
-            case ["basket", who, ":", *rest]:
+            case ["basket" | "group" as kind, who, ":", *rest]:
                 parts = [part.split() for part in " ".join(rest).split(",") if part.strip()]
-                return c.PlaceBasket(
+                words, place = (["fok"], c.PlaceBasket) if kind == "basket" else ([], c.PlaceGroup)
+                return place(
                     who,
                     "K1",
                     tuple(
-                        order_terms(label, side, loads, price, ["fok", *more], self.now)[1]
+                        order_terms(label, side, loads, price, [*words, *more], self.now)[1]
                         for label, side, loads, _, price, *more in parts
                     ),
                 )

@@ -180,10 +180,11 @@ def upgrade() -> None:
         "kernel_snapshots",
         sa.Column("room", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("room", "seq"),
+        sa.PrimaryKeyConstraint("room", "seq", "part"),
     )
     op.create_table(
         "participants_companies",
