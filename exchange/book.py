@@ -151,6 +151,7 @@ class Book:
         "continuous",
         "high",
         "last_price",
+        "last_trade",
         "low",
         "mass_kg",
         "product",
@@ -180,6 +181,7 @@ class Book:
         self.continuous = product.phase == "continuous"
         self.trading = False  # continuous, in an open market that is not halted
         self.last_price = 0  # of the last trade; 0: none yet
+        self.last_trade = 0  # the trade that made it; 0: none, or an auction did
         self.aside = 0  # orders that wait beside the ladders
         # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.
         self.stops: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}
@@ -265,3 +267,11 @@ def _take_out(keys: list[WaitingKey], key: WaitingKey) -> None:
     at = bisect_left(keys, key)
     assert keys[at] == key, f"no order waits at {key}"
     del keys[at]
+
+
+def load_of(product: Product) -> tuple[object, ...]:
+    """What two products must have in common for their loads to be one: the window, the container, the mass."""
+    return (
+        product.window_start, product.window_end, product.container_class, product.nominal_mass_g,
+        product.maximum_mass_g,
+    )  # fmt: skip

@@ -12,7 +12,19 @@ from typing import Literal
 
 import msgspec
 
-from exchange.model import NEVER, CapacityLimit, DeadMan, MarketState, MoneyLimit, Order, Product, Trader
+from exchange.model import (
+    NEVER,
+    CapacityLimit,
+    ContestedTrade,
+    DeadMan,
+    MarketState,
+    MoneyLimit,
+    Order,
+    OrderRecall,
+    Product,
+    Recall,
+    Trader,
+)
 from exchange.pace import Pace
 from exchange.state import ExchangeState
 
@@ -20,10 +32,10 @@ from exchange.state import ExchangeState
 class Snapshot(msgspec.Struct, forbid_unknown_fields=True):
     """The whole state. What rests stands by product, bids before asks, in priority order; all the rest by id."""
 
-    version: Literal[2]
+    version: Literal[3]
     market: MarketState
     products: list[Product]
-    last_prices: list[tuple[str, int]]
+    last_prices: list[tuple[str, int, int]]  # of a product: the price, the trade that made it
     traders: list[Trader]
     money: list[MoneyLimit]
     paces: list[tuple[str, Pace]]
@@ -31,6 +43,9 @@ class Snapshot(msgspec.Struct, forbid_unknown_fields=True):
     dead_men: list[DeadMan]
     resting: list[Order]
     aside: list[Order]
+    recalls: list[Recall]
+    contested: list[ContestedTrade]
+    recalled: list[OrderRecall]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -42,10 +57,10 @@ def dump(state: ExchangeState) -> bytes:
     accounts = sorted(state.accounts.items())
     return _encoder.encode(
         Snapshot(
-            2,
+            3,
             state.market,
             [product for _, product in sorted(state.products.items())],
-            [(product_id, book.last_price) for product_id, book in sorted(state.books.items())],
+            [(product_id, book.last_price, book.last_trade) for product_id, book in sorted(state.books.items())],
             [account.trader for _, account in accounts if account.trader is not None],
             # An account that nothing happened to yet is as good as none.
             [account.money for _, account in accounts if account.money.event_seq],
@@ -59,6 +74,9 @@ def dump(state: ExchangeState) -> bytes:
                 for order in ladder.orders()
             ],
             sorted((order for order in state.orders.values() if not order.resting), key=lambda order: order.id),
+            [recall for _, recall in sorted(state.recalls.open.items())],
+            [contested for _, contested in sorted(state.recalls.trades.items())],
+            [recalled for _, recalled in sorted(state.recalls.orders.items())],
         )
     )
 
@@ -74,8 +92,9 @@ def load(data: bytes) -> ExchangeState:
         state.products[product.id] = product
         if product.status == "open":
             state.open_book(product)
-    for product_id, last_price in snapshot.last_prices:
-        state.books[product_id].last_price = last_price
+    for product_id, last_price, last_trade in snapshot.last_prices:
+        book = state.books[product_id]
+        book.last_price, book.last_trade = last_price, last_trade
     for money in snapshot.money:
         state.account(money.id).money = money
     for name, pace in snapshot.paces:
@@ -88,6 +107,9 @@ def load(data: bytes) -> ExchangeState:
         state.books[order.terms.product_id].keep(order)
     state.expiring = [(order.expires_at, order.id) for order in state.orders.values() if order.expires_at < NEVER]
     heapify(state.expiring)
+    state.recalls.open = {recall.id: recall for recall in snapshot.recalls}
+    state.recalls.trades = {contested.id: contested for contested in snapshot.contested}
+    state.recalls.orders = {recalled.id: recalled for recalled in snapshot.recalled}
     return state
 
 

@@ -13,7 +13,7 @@ from heapq import heappush
 
 from exchange import events as e
 from exchange.account import Account
-from exchange.book import Book, Ladder, Level, Route
+from exchange.book import Book, Ladder, Level, Route, load_of
 from exchange.changes import ExchangeChanges
 from exchange.model import (
     BUYERS,
@@ -32,6 +32,7 @@ from exchange.model import (
     commodity_of,
 )
 from exchange.pace import Pace
+from exchange.recalled import Recalls
 
 
 class ExchangeState:
@@ -49,6 +50,7 @@ class ExchangeState:
         self.vendors: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
         self.windows: dict[tuple[Commodity, int], dict[str, CapacityLimit]] = {}
         self.dead_men: dict[str, DeadMan] = {}
+        self.recalls = Recalls()
         self.expiring: list[tuple[int, int]] = []  # a heap of (time, order): those gone meanwhile are still in it
 
     def account(self, participant_id: str) -> Account:
@@ -107,7 +109,7 @@ class ExchangeState:
 
     def _routes_with(self, book: Book) -> Iterator[Route]:
         """Books that fit together as hydrogen, its haulage, and hydrogen delivered: alike in window, load and grade."""
-        alike = [other for other in self.books.values() if _load(other.product) == _load(book.product)]
+        alike = [other for other in self.books.values() if load_of(other.product) == load_of(book.product)]
         kinds = {kind: [b for b in alike if b.product.kind == kind] for kind in ("ex_works", "haulage", "delivered")}
         for haulage in kinds["haulage"]:
             for ex_works in kinds["ex_works"]:
@@ -135,13 +137,6 @@ class ExchangeState:
             assert 0 <= reserved <= capacity.loads - capacity.consumed_loads, f"reserved loads of {participant_id}"
             capacity.event_seq = seq
             self.changes.capacity[capacity.id] = capacity
-
-
-def _load(product: Product) -> tuple[object, ...]:
-    return (
-        product.window_start, product.window_end, product.container_class, product.nominal_mass_g,
-        product.maximum_mass_g,
-    )  # fmt: skip
 
 
 # --- orders
@@ -321,7 +316,8 @@ def _order_changed(state: ExchangeState, order: Order, at: int, seq: int) -> Non
 def traded(state: ExchangeState, event: e.Traded, at: int, _seq: int) -> None:
     state.changes.trades[event.trade_id] = (event, at)
     if event.taker_order_id:  # what was agreed elsewhere tells nothing of this market
-        state.books[event.product_id].last_price = event.price_fen_per_kg
+        book = state.books[event.product_id]
+        book.last_price, book.last_trade = event.price_fen_per_kg, event.trade_id
     for order_id in (event.sell_order_id, event.buy_order_id):
         order = state.orders[order_id]
         own_book = state.books[order.terms.product_id]
