@@ -130,7 +130,7 @@ class ContestedTradeRow(SQLModel, table=True):
     )
 
     id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
-    recall_id: int = Field(sa_type=BigInteger, index=True)
+    recall_id: int = Field(sa_type=BigInteger)
     state: str = Field(sa_type=Text)
     product_id: str = Field(sa_type=Text)
     price_fen_per_kg: int = Field(sa_type=BigInteger)

@@ -195,17 +195,9 @@ def facts_of(log: list[tuple[int, int, Event]], trade_id: int) -> tuple[TradeFac
         assert isinstance(trade, e.Traded)
         found.append(
             TradeFacts(
-                trade.trade_id,
-                trade.product_id,
-                trade.price_fen_per_kg,
-                trade.loads,
-                trade.buyer_id,
-                trade.seller_id,
-                trade.buy_order_id,
-                trade.sell_order_id,
-                trade.leg,
-                at,
-            )  # fmt: skip
+                **{name: getattr(trade, name) for name in TradeFacts.__struct_fields__ if name != "traded_at"},
+                traded_at=at,
+            )
         )
     return tuple(found)
 
