@@ -292,7 +292,7 @@ class Traded(Event, frozen=True, gc=False):
     leg: Leg = ""
 
 
-# --- recalls: an implied match is recalled whole, so each of these may name two trades
+# --- recalls: an implied match is recalled whole, so ``trades`` may be two, its haulage before its hydrogen
 
 
 class TradeRecallRequested(Event, frozen=True, gc=False):
@@ -300,7 +300,7 @@ class TradeRecallRequested(Event, frozen=True, gc=False):
     ``decide_by``. ``recall_id`` is the log position of this event."""
 
     recall_id: int
-    trades: tuple[TradeFacts, ...]  # the haulage of an implied match before its hydrogen
+    trades: tuple[TradeFacts, ...]
     requester_id: str
     key_id: str
     reason: str
@@ -312,6 +312,7 @@ class TradeRecallApproved(Event, frozen=True, gc=False):
 
     recall_id: int
     key_id: str
+    trades: tuple[TradeFacts, ...]
 
 
 class TradeRecallConfirmed(Event, frozen=True, gc=False):
@@ -337,6 +338,7 @@ class TradeRecallRefused(Event, frozen=True, gc=False):
 
     recall_id: int
     reason: str
+    trades: tuple[TradeFacts, ...]
 
 
 class TradeRecallRejected(Event, frozen=True, gc=False):
@@ -345,12 +347,14 @@ class TradeRecallRejected(Event, frozen=True, gc=False):
     recall_id: int
     key_id: str
     reason: str
+    trades: tuple[TradeFacts, ...]
 
 
 class TradeRecallExpired(Event, frozen=True, gc=False):
     """Nobody decided in time: the trade stands."""
 
     recall_id: int
+    trades: tuple[TradeFacts, ...]
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -385,6 +389,17 @@ EVENTS: tuple[type[Event], ...] = (
     OrderActivated,
     OrderCancelled,
     Traded,
+    TradeRecallRequested,
+    TradeRecallApproved,
+    TradeRecallConfirmed,
+    TradeRecalled,
+    TradeRecallRefused,
+    TradeRecallRejected,
+    TradeRecallExpired,
+)
+
+#: The events of a recall.
+RECALL_EVENTS = (
     TradeRecallRequested,
     TradeRecallApproved,
     TradeRecallConfirmed,

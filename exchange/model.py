@@ -349,6 +349,7 @@ class OrderRecall(Entity, gc=False):
     participant_id: str
     loads: int
     price_sum_fen_per_kg: int
+    updated_at: int
     event_seq: int
 
 

@@ -62,8 +62,8 @@ def business_routes(service: ExchangeService) -> APIRouter:
         elif status is not None:
             query = query.where(OrderRow.status == status)
         if since is not None:
-            query = query.where(OrderRow.updated_at >= since)
-        return part.page(session, query, col(OrderRow.id), lambda one: order_of(*one[:2]), OrderView, "orders")
+            query = query.where(or_(OrderRow.updated_at >= since, OrderRecallRow.updated_at >= since))
+        return part.page(session, query, col(OrderRow.id), lambda one: order_of(one[0], one[1]), OrderView, "orders")
 
     @routes.get("/v1/orders/{order_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getOrder")
     def order(order_id: OrderId, call: Caller, session: Session = reads) -> OrderView:
@@ -89,8 +89,8 @@ def business_routes(service: ExchangeService) -> APIRouter:
         else:
             query = query.where(TradeRow.seller_id == row.participant_id, TradeRow.sell_order_id == row.id)
         return part.page(
-            session, query, col(TradeRow.id), lambda one: own_trade_of(*one[:2], principal.participant_id), OwnTrade,
-            f"trades-{order_id}",
+            session, query, col(TradeRow.id),
+            lambda one: own_trade_of(one[0], one[1], principal.participant_id), OwnTrade, f"trades-{order_id}",
         )  # fmt: skip
 
     @routes.get(
@@ -111,8 +111,8 @@ def business_routes(service: ExchangeService) -> APIRouter:
         if since is not None:
             query = query.where(TradeRow.traded_at >= since)
         return part.page(
-            session, query, col(TradeRow.id), lambda one: own_trade_of(*one[:2], principal.participant_id), OwnTrade,
-            "trades",
+            session, query, col(TradeRow.id),
+            lambda one: own_trade_of(one[0], one[1], principal.participant_id), OwnTrade, "trades",
         )  # fmt: skip
 
     @routes.put(

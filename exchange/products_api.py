@@ -135,7 +135,9 @@ def product_routes(service: ExchangeService) -> APIRouter:
         query = trades_with_states().where(TradeRow.product_id == product_id)
         if since is not None:
             query = query.where(TradeRow.traded_at >= since)
-        return part.page(session, query, col(TradeRow.id), lambda one: public_trade_of(*one[:2]), PublicTrade, "trades")
+        return part.page(
+            session, query, col(TradeRow.id), lambda one: public_trade_of(one[0], one[1]), PublicTrade, "trades"
+        )
 
     @routes.get(
         "/v1/products/{product_id}/candles",

@@ -61,14 +61,14 @@ def trade_recalled(state: ExchangeState, event: e.TradeRecalled, at: int, seq: i
     recall = state.recalls.open.pop(event.recall_id)
     _moved(state, recall, "recalled", "recalled", at, seq)
     for trade in event.trades:
-        _give_back(state, trade, seq)
+        _give_back(state, trade, at, seq)
         book = state.books.get(trade.product_id)
         if book is not None and book.last_trade == trade.trade_id:
             # Nothing may be elected by a price that was none: the book has a last price again when it trades again.
             book.last_price = book.last_trade = 0
 
 
-def _give_back(state: ExchangeState, trade: TradeFacts, seq: int) -> None:
+def _give_back(state: ExchangeState, trade: TradeFacts, at: int, seq: int) -> None:
     """The seller's loads can be sold again, and both orders executed so much less."""
     product = state.products[trade.product_id]
     capacity = state.window(commodity_of(product.kind), product.window_start)[trade.seller_id]
@@ -83,10 +83,10 @@ def _give_back(state: ExchangeState, trade: TradeFacts, seq: int) -> None:
         (trade.sell_order_id, trade.seller_id, trade.loads),
         (trade.buy_order_id, trade.buyer_id, bought),
     ):
-        taken = state.recalls.orders.setdefault(order_id, OrderRecall(order_id, participant_id, 0, 0, seq))
+        taken = state.recalls.orders.setdefault(order_id, OrderRecall(order_id, participant_id, 0, 0, at, seq))
         taken.loads += loads
         taken.price_sum_fen_per_kg += price_sum
-        taken.event_seq = seq
+        taken.updated_at, taken.event_seq = at, seq
         state.changes.put(ORDERS, order_id, taken)
 
 

@@ -59,7 +59,7 @@ def approve_recall(state: ExchangeState, command: c.ApproveRecall, at: int) -> l
     """Raises RecallNotOpen, RecallUnsuitable, or RecallByParty."""
     recall = _waiting(state, command.trade_id, at, "requested")
     _check_no_party(state, recall, command)
-    return [TradeRecallApproved(recall.id, command.key_id)]
+    return [TradeRecallApproved(recall.id, command.key_id, _facts(state, recall))]
 
 
 def confirm_recall(state: ExchangeState, command: c.ConfirmRecall, at: int) -> list[Event]:
@@ -74,7 +74,7 @@ def confirm_recall(state: ExchangeState, command: c.ConfirmRecall, at: int) -> l
 def reject_recall(state: ExchangeState, command: c.RejectRecall, at: int) -> list[Event]:
     """Raises RecallNotOpen, or RecallUnsuitable once it was confirmed: the loads may be ended already."""
     recall = _waiting(state, command.trade_id, at, "requested", "approved")
-    return [TradeRecallRejected(recall.id, command.key_id, command.reason)]
+    return [TradeRecallRejected(recall.id, command.key_id, command.reason, _facts(state, recall))]
 
 
 def conclude_recall(state: ExchangeState, command: c.ConcludeRecall) -> list[Event]:
@@ -84,13 +84,13 @@ def conclude_recall(state: ExchangeState, command: c.ConcludeRecall) -> list[Eve
         return []
     if command.done:
         return [TradeRecalled(recall.id, _facts(state, recall))]
-    return [TradeRecallRefused(recall.id, command.reason)]
+    return [TradeRecallRefused(recall.id, command.reason, _facts(state, recall))]
 
 
 def expired_recalls(state: ExchangeState, at: int) -> list[Event]:
     """What ends the recalls that nobody decided in time."""
     return [
-        TradeRecallExpired(recall.id)
+        TradeRecallExpired(recall.id, _facts(state, recall))
         for _, recall in sorted(state.recalls.open.items())
         if recall.state in ("requested", "approved") and recall.decide_by <= at
     ]

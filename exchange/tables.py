@@ -153,6 +153,7 @@ class OrderRecallRow(SQLModel, table=True):
     participant_id: str = Field(sa_type=Text)
     loads: int = Field(sa_type=BigInteger)
     price_sum_fen_per_kg: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
     event_seq: int = Field(sa_type=BigInteger)
 
 

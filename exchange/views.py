@@ -93,6 +93,7 @@ def order_of(row: OrderRow, taken: OrderRecallRow | None) -> OrderView:
         **row.model_dump(), "order_id": f"O{row.id}", "price": row.price_fen_per_kg, "average_price": average,
         "open_loads": row.loads - row.executed_loads if row.status in OPEN else 0, "options": _options(row),
         "executed_loads": executed, "recalled_loads": recalled,
+        "updated_at": max(row.updated_at, 0 if taken is None else taken.updated_at),
     })  # fmt: skip
 
 

@@ -41,6 +41,8 @@ from h2market.client.model import (
     Placed,
     Product,
     PublicTrade,
+    Recall,
+    RecallStep,
     Trade,
 )
 from h2market.client.order_book import OrderBook
@@ -56,7 +58,7 @@ from h2market.client.said_market import (
     Trades,
     TradesSnapshot,
 )
-from h2market.client.said_own import FillEvent, LimitsEvent, OrderEvent, Own, OwnOrder, OwnSnapshot
+from h2market.client.said_own import FillEvent, LimitsEvent, OrderEvent, Own, OwnOrder, OwnSnapshot, RecallEvent
 from h2market.client.stream import Stream
 from h2market.client.talk import Retry
 
@@ -100,6 +102,9 @@ __all__ = [
     "Product",
     "PublicTrade",
     "RateLimited",
+    "Recall",
+    "RecallEvent",
+    "RecallStep",
     "Refused",
     "Retry",
     "ServerFailed",

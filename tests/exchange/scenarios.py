@@ -402,12 +402,8 @@ class Scenario:
                 return f"quote {event.product_id} {event.side or 'any'} {event.loads}"
             case e.DeadManSet():
                 return f"dead-man {event.participant_id} {event.timeout_s if event.fires_at else 'off'}"
-            case e.TradeRecallRequested() | e.TradeRecallConfirmed() | e.TradeRecalled():
+            case _ if isinstance(event, e.RECALL_EVENTS):
                 return self.told_of_recall(event, event.trades)
-            case e.TradeRecallApproved() | e.TradeRecallRejected() | e.TradeRecallRefused() | e.TradeRecallExpired():
-                asked = self.log[event.recall_id - 1][2]
-                assert isinstance(asked, e.TradeRecallRequested)
-                return self.told_of_recall(event, asked.trades)
             case e.MoneyReductionRefused():
                 return f"MoneyReductionRefused {event.shortfall_fen}"
         return type(event).__name__

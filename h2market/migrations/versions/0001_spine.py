@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("participant_id", sa.Text(), nullable=False),
         sa.Column("loads", sa.BigInteger(), nullable=False),
         sa.Column("price_sum_fen_per_kg", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
