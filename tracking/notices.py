@@ -15,6 +15,11 @@ from tracking.tables import HaulageRow, ShipmentRow
 TOLD: dict[type[Event], Told] = {
     e.ShipmentPlanned: Told("shipment.planned", "a traded load waits for nominations", "已成交车次待提名"),
     e.HaulageAssigned: Told("shipment.haulage_assigned", "a load has its haulage", "车次已配对运输"),
+    e.HaulageReleased: Told(
+        "shipment.haulage_released",
+        "a load and its haulage part, since one of their trades is recalled",
+        "因其中一笔成交被撤销，车次与运输解除配对",
+    ),
     e.NominationConfirmed: Told("shipment.nominated", "both sides nominated", "双方提名已确认"),
     e.TransportNominated: Told(
         "shipment.transport_nominated", "the carrier named lorry and vessel", "承运方已指定车辆"
@@ -32,11 +37,6 @@ TOLD: dict[type[Event], Told] = {
     e.ShipmentLapsed: Told("shipment.lapsed", "nothing was delivered in the window", "车次已失效"),
     e.ShipmentCancelled: Told("shipment.cancelled", "the operator ended the load", "车次已取消"),
     e.HaulagePlanned: Told("haulage.planned", "traded haulage waits for its load", "已成交运输待配对"),
-    e.HaulageReleased: Told(
-        "shipment.haulage_released",
-        "a load and its haulage part, since one of their trades is recalled",
-        "因其中一笔成交被撤销，车次与运输解除配对",
-    ),
     e.HaulageCancelled: Told("haulage.cancelled", "the trade of the haulage is recalled", "运输成交已撤销"),
     e.HaulageLapsed: Told("haulage.lapsed", "traded haulage was not used", "运输已失效"),
 }
