@@ -92,6 +92,7 @@ class Books:
     until: dict[str, int] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    auctions: dict[str, int] = field(default_factory=dict)  # where the last one stands in the log
     is_open: bool = False
     halted: bool = False
     day: str = ""
@@ -141,7 +142,9 @@ class Books:
         mine = [o for o in self.orders if o.who == who and o.side == "sell" and not o.asleep]
         key = (commodity, window)
         reserved = sum(o.open for o in mine if (rules.commodity(o.product), o.product.window_start) == key)
-        sold = [(self.products[t.product_id], t.loads) for t in self.trades if t.seller_id == who]
+        sold = [
+            (self.products[t.product_id], t.loads) for t in self.trades if t.seller_id == who and not self.undone(t)
+        ]
         return reserved + sum(n for p, n in sold if (rules.commodity(p), p.window_start) == key)
 
     def lack(self, who: str, product: c.ListProduct, side: str, price: int, loads: int) -> int:
@@ -168,6 +171,10 @@ class Books:
 
     def trading(self, product_id: str) -> bool:
         return self.phases.get(product_id) == "continuous"
+
+    def undone(self, trade: e.Traded) -> bool:
+        """Whether the trade was recalled."""
+        raise NotImplementedError
 
     # -- books
 

@@ -20,7 +20,14 @@ from settlement.commands import (
     RegisterProduct,
 )
 from settlement.following import follow_exchange, follow_participants, follow_tracking
-from tracking.events import HaulageCancelled, HaulageLapsed, LoadAccepted, LoadRejected, ShipmentCancelled, ShipmentLapsed
+from tracking.events import (
+    HaulageCancelled,
+    HaulageLapsed,
+    LoadAccepted,
+    LoadRejected,
+    ShipmentCancelled,
+    ShipmentLapsed,
+)
 
 LISTED = ProductListed(
     "EXW", "ex_works", "TAIYUAN", "", "TUBE20", "PEM", 300_000, 315_000, 1, 2, 1, 100_00, 50
@@ -84,7 +91,14 @@ def test_no_other_event_is_of_interest() -> None:
         follow_participants: ({"CompanyRegistered"}, participants.events.EVENTS),
         follow_exchange: ({"ProductListed", "Traded", "MoneyReduced", "MoneyReductionRefused"}, exchange.events.EVENTS),
         follow_tracking: (
-            {"LoadAccepted", "LoadRejected", "ShipmentLapsed", "ShipmentCancelled", "HaulageLapsed", "HaulageCancelled"},
+            {
+                "LoadAccepted",
+                "LoadRejected",
+                "ShipmentLapsed",
+                "ShipmentCancelled",
+                "HaulageLapsed",
+                "HaulageCancelled",
+            },
             tracking.events.EVENTS,
         ),
     }
