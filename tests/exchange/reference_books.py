@@ -105,6 +105,7 @@ class Books:
     dead_men: dict[str, tuple[int, int]] = field(default_factory=dict)
     orders: list[Held] = field(default_factory=list)
     trades: list[e.Traded] = field(default_factory=list)
+    recalled: set[int] = field(default_factory=set)
     granted: list[tuple[str, int]] = field(default_factory=list)
     released: list[tuple[str, int]] = field(default_factory=list)
     capacity: dict[tuple[str, str, int], int] = field(default_factory=dict)
@@ -143,7 +144,9 @@ class Books:
         key = (commodity, window)
         reserved = sum(o.open for o in mine if (rules.commodity(o.product), o.product.window_start) == key)
         sold = [
-            (self.products[t.product_id], t.loads) for t in self.trades if t.seller_id == who and not self.undone(t)
+            (self.products[t.product_id], t.loads)
+            for t in self.trades
+            if t.seller_id == who and t.trade_id not in self.recalled
         ]
         return reserved + sum(n for p, n in sold if (rules.commodity(p), p.window_start) == key)
 
@@ -171,10 +174,6 @@ class Books:
 
     def trading(self, product_id: str) -> bool:
         return self.phases.get(product_id) == "continuous"
-
-    def undone(self, trade: e.Traded) -> bool:
-        """Whether the trade was recalled."""
-        raise NotImplementedError
 
     # -- books
 

@@ -98,6 +98,7 @@ class Recalls(Books):
                     told = e.TradeRecallRefused(one.number, o.reason, one.trades)
                 self.events.append(told)
                 for trade in one.trades if o.done else ():
+                    self.recalled.add(trade.trade_id)
                     made = [t for t in self.trades if t.product_id == trade.product_id and t.taker_order_id]
                     if made and made[-1].trade_id == trade.trade_id > self.auctions.get(trade.product_id, 0):
                         self.last[trade.product_id] = 0
@@ -107,7 +108,3 @@ class Recalls(Books):
             if one.state in ("requested", "approved") and one.until <= self.at:
                 one.state = "expired"
                 self.events.append(e.TradeRecallExpired(one.number, one.trades))
-
-    def undone(self, trade: e.Traded) -> bool:
-        gone = [t.trade_id for one in self.asked() if one.state == "recalled" for t in one.trades]
-        return trade.trade_id in gone
