@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 from kernel.log import Log, Tail
 from kernel.machine import Changes, Entity, Machine, View
 from kernel.messages import Codec, Command, Event
-from kernel.store import Row, insert_rows, upsert_rows
+from kernel.store import Row, Write, upsert_rows
 from kernel.tables import SnapshotRow
 
 #: Snapshots a room keeps: the newest shortens a start, those before it stand in where it cannot be read.
@@ -86,12 +86,14 @@ class Room(ABC):
     def blank(self) -> Machine:
         """A machine that has seen no event, to replay a log into."""
 
-    def write(self, connection: Connection, changes: Changes) -> None:
-        """Writes the rows of what changed."""
+    def writes(self, changes: Changes) -> list[Write]:
+        """The rows of what changed."""
+        found = []
         for name, entities in changes.tables.items():
-            projected = self.projections[name]
-            rows = [projected.row(entity) for entity in entities.values()]
-            (insert_rows if projected.once else upsert_rows)(connection, projected.table, rows)
+            if entities:
+                table, row, once = self.projections[name]
+                found.append(Write(table, [row(entity) for entity in entities.values()], not once))
+        return found
 
     def save_snapshot(self, connection: Connection, tail: Tail) -> bool:
         """Stores a snapshot if this room has any use for one."""
