@@ -257,6 +257,9 @@ def test_an_implied_match_is_undone_whole(house: House) -> None:
     assert money(house) == ("6000.00", "6000.00")  # of the trade that stood before
     (carried,) = house.well("GET", "/v1/haulage", "haulier")["items"]
     assert carried["state"] == "cancelled"
+    notices = house.run(house.platform.notices["tracking"].page(0, 100)).notices
+    heard = [(one.type, one.participant_id) for one in notices if one.participant_id == house.names["haulier"]]
+    assert [kind for kind, _ in heard][-2:] == ["shipment.haulage_released", "haulage.cancelled"]
 
 
 def haulage_and_delivered(house: House) -> tuple[str, str]:

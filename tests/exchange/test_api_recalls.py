@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -296,3 +297,26 @@ def test_a_recall_that_names_another_trade_is_found(market: Market) -> None:
     with market.house.store.read_engine.connect() as connection:
         (finding,) = verify_room(market.house.rooms["exchange"], connection)
     assert finding.rule == "recall_of_another_trade" and str(trade_id) in finding.en and str(trade_id) in finding.zh
+
+
+def test_webhooks_tell_each_party_of_its_own_side_and_not_which_keys_decided(market: Market) -> None:
+    trade_id = traded(market)
+    before = market.length()
+    recalled(market, trade_id)
+    notices = market.notices(before)
+    types = ["recall_requested", "recall_approved", "recall_confirmed", "recalled"]
+    told = [one for one in notices if one.type.startswith("trade.")]
+    assert [one.type for one in told] == [f"trade.{name}" for name in types for _ in range(2)]
+    for who, side, order_id in (
+        ("buyer", "buy", market.find("buyer", "b-1")["order_id"]),
+        ("seller", "sell", market.find("seller", "s-1")["order_id"]),
+    ):
+        own = [one for one in told if one.participant_id == market.ids[who]]
+        data = [msgspec.json.decode(one.data) for one in own]
+        assert len({(one.seq, one.part) for one in own}) == len(types)
+        assert {(one["trade_id"], one["side"], one["order_id"], one["price"], one["loads"]) for one in data} == {
+            (trade_id, side, order_id, "20.00", 2)
+        }
+        assert (data[0]["reason"], data[0]["requester_id"]) == (REASON["reason"], market.ids["buyer"])
+        assert data[0]["decide_by"] == "2026-03-02T10:30:00+08:00"
+        assert not any("key_id" in one for one in data)
