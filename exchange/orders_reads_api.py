@@ -15,7 +15,7 @@ from exchange.orders_api import orders_scope
 from exchange.parameters import Caller, ClientOrderId, OfProduct, OrderId, Since
 from exchange.service import ExchangeService
 from exchange.tables import CapacityRow, MoneyRow, OrderRecallRow, OrderRow, TradeRow
-from exchange.views import OPEN, capacity_of, order_of, own_trade_of, trades_with_states
+from exchange.views import OPEN, capacity_of, changed_since, order_of, own_trade_of, trades_with_states
 from kernel.auth import Principal
 from kernel.edge import PAGE_MAX, Page
 from kernel.errors import NotFound
@@ -109,7 +109,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         if product_id is not None:
             query = query.where(TradeRow.product_id == product_id)
         if since is not None:
-            query = query.where(TradeRow.traded_at >= since)
+            query = query.where(changed_since(since))
         return part.page(
             session, query, col(TradeRow.id),
             lambda one: own_trade_of(one[0], one[1], principal.participant_id), OwnTrade, "trades",

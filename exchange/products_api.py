@@ -25,7 +25,7 @@ from exchange.model import Product, ProductKind, ProductStatus, Side
 from exchange.parameters import Caller, IdempotencyKey, ProductId, Since
 from exchange.service import LEVELS_MAX, Depth, ExchangeService
 from exchange.tables import ProductRow, TradeRow
-from exchange.views import CLOSED, product_of, public_trade_of, trades_with_states
+from exchange.views import CLOSED, changed_since, product_of, public_trade_of, trades_with_states
 from kernel.edge import Page
 from kernel.exports import Listed, listed
 from kernel.messages import Command
@@ -134,7 +134,7 @@ def product_routes(service: ExchangeService) -> APIRouter:
         _known(session, product_id)
         query = trades_with_states().where(TradeRow.product_id == product_id)
         if since is not None:
-            query = query.where(TradeRow.traded_at >= since)
+            query = query.where(changed_since(since))
         return part.page(
             session, query, col(TradeRow.id), lambda one: public_trade_of(one[0], one[1]), PublicTrade, "trades"
         )

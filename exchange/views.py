@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
 from exchange.answers import CapacityAnswer, OrderView, OwnTrade, ProductAnswer, PublicTrade
 from exchange.model import Leg, OrderOptions, Side, TradeState
-from exchange.tables import CapacityRow, ContestedTradeRow, OrderRecallRow, OrderRow, ProductRow, TradeRow
+from exchange.tables import CapacityRow, ContestedTradeRow, OrderRecallRow, OrderRow, ProductRow, RecallRow, TradeRow
 from kernel.clock import to_text
 from kernel.quantity import divide_half_even, format_price
 
@@ -31,6 +31,12 @@ def trades_with_states() -> Any:
     """Trades with their state, None for those that nobody ever asked back; the number once more is what pages go by."""
     contested = col(ContestedTradeRow.id) == col(TradeRow.id)
     return select(TradeRow, ContestedTradeRow.state, TradeRow.id).join(ContestedTradeRow, contested, isouter=True)
+
+
+def changed_since(at: int) -> Any:
+    """Whether a trade was made, or its recall moved on, at a time or later."""
+    moved = col(ContestedTradeRow.recall_id).in_(select(RecallRow.id).where(RecallRow.updated_at >= at))
+    return or_(TradeRow.traded_at >= at, moved)
 
 
 def state_of(text: str | None) -> TradeState:

@@ -227,6 +227,10 @@ def test_orders_executed_less_and_are_not_reinstated(market: Market) -> None:
     assert bought["updated_at"] == sold["updated_at"] == "2026-03-02T09:31:00+08:00"
     changed = market.ask("GET", "/v1/orders", params={"since": "2026-03-02T09:31:00+08:00"}).json()["items"]
     assert [one["order_id"] for one in changed] == [bought["order_id"]]
+    for path in ("/v1/trades", f"/v1/products/{PRODUCT}/trades"):
+        for since, count in (("09:31:00", 1), ("09:31:01", 0)):
+            asked = market.ask("GET", path, params={"since": f"2026-03-02T{since}+08:00"})
+            assert len(asked.json()["items"]) == count
     (own,) = market.ask("GET", f"/v1/orders/{bought['order_id']}/trades").json()["items"]
     assert (own["trade_id"], own["state"]) == (trade_id, "recalled")
     market.rest("other", "o-1", "buy", 1, "25.00")
