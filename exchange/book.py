@@ -144,6 +144,7 @@ class Book:
         "continuous",
         "high",
         "last_price",
+        "last_trade",
         "low",
         "mass_kg",
         "product",
@@ -173,6 +174,7 @@ class Book:
         self.continuous = product.phase == "continuous"
         self.trading = False  # continuous, in an open market that is not halted
         self.last_price = 0  # of the last trade; 0: none yet
+        self.last_trade = 0  # the trade that made it; 0: none, or an auction did
         self.aside = 0  # orders that wait beside the ladders
         # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.
         self.stops: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}

@@ -1,4 +1,4 @@
-"""What the exchange refuses, and the sentence that the caller reads.
+"""What the exchange refuses, and the sentence that the caller reads; of recalls see `exchange.recall_errors`.
 
 NotFound
 ├── ProductNotFound          404

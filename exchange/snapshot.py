@@ -12,7 +12,19 @@ from typing import Literal
 
 import msgspec
 
-from exchange.model import NEVER, CapacityLimit, DeadMan, MarketState, MoneyLimit, Order, Product, Trader
+from exchange.model import (
+    NEVER,
+    CapacityLimit,
+    ContestedTrade,
+    DeadMan,
+    MarketState,
+    MoneyLimit,
+    Order,
+    OrderRecall,
+    Product,
+    Recall,
+    Trader,
+)
 from exchange.pace import Pace
 from exchange.state import ExchangeState
 
@@ -22,6 +34,7 @@ class BookState(msgspec.Struct, forbid_unknown_fields=True, array_like=True):
 
     product_id: str
     last_price: int
+    last_trade: int
     bids: list[Order]
     asks: list[Order]
 
@@ -39,6 +52,9 @@ class Snapshot(msgspec.Struct, forbid_unknown_fields=True):
     dead_men: list[DeadMan]
     books: list[BookState]
     aside: list[Order]
+    recalls: list[Recall]
+    contested: list[ContestedTrade]
+    recalled: list[OrderRecall]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -60,10 +76,15 @@ def dump(state: ExchangeState) -> bytes:
             sorted(state.capacities(), key=lambda capacity: capacity.id),
             [switch for _, switch in sorted(state.dead_men.items())],
             [
-                BookState(product_id, book.last_price, list(book.bids.orders()), list(book.asks.orders()))
+                BookState(
+                    product_id, book.last_price, book.last_trade, list(book.bids.orders()), list(book.asks.orders())
+                )
                 for product_id, book in sorted(state.books.items())
             ],
             sorted((order for order in state.orders.values() if not order.resting), key=lambda order: order.id),
+            [recall for _, recall in sorted(state.recalls.open.items())],
+            [contested for _, contested in sorted(state.recalls.trades.items())],
+            [recalled for _, recalled in sorted(state.recalls.orders.items())],
         )
     )
 
@@ -88,7 +109,7 @@ def load(data: bytes) -> ExchangeState:
     state.dead_men = {switch.id: switch for switch in snapshot.dead_men}
     for stored in snapshot.books:
         book = state.books[stored.product_id]
-        book.last_price = stored.last_price
+        book.last_price, book.last_trade = stored.last_price, stored.last_trade
         for ladder, orders in ((book.bids, stored.bids), (book.asks, stored.asks)):
             ladder.fill(orders)
             state.orders.update((order.id, order) for order in orders)
@@ -97,6 +118,9 @@ def load(data: bytes) -> ExchangeState:
         state.books[order.terms.product_id].keep(order)
     state.expiring = [(order.expires_at, order.id) for order in state.orders.values() if order.expires_at < NEVER]
     heapify(state.expiring)
+    state.recalls.open = {recall.id: recall for recall in snapshot.recalls}
+    state.recalls.trades = {contested.id: contested for contested in snapshot.contested}
+    state.recalls.orders = {recalled.id: recalled for recalled in snapshot.recalled}
     return state
 
 

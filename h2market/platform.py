@@ -4,6 +4,7 @@
                      --> tracking  (facilities)          exchange log --> tracking (shipments of what was traded)
                      --> settlement (cash accounts)                   --> settlement (holds)
     tracking log --> settlement (what was delivered)     settlement log --> exchange (limits follow the money)
+                 --> exchange (whether a recalled trade's loads could be ended)
 
 In one process every arrow is a follower of a log in the same database. A service alone follows the others over HTTP and
 keeps a replica of the participants' log, so that it can tell whose key a request carries.
@@ -30,6 +31,7 @@ import settlement.courier
 import settlement.following
 import settlement.jobs
 import settlement.service
+import tracking.courier
 import tracking.following
 import tracking.jobs
 import tracking.published
@@ -133,6 +135,12 @@ ARROWS = (
     _Arrow("settlement.participants", "participants", "settlement", settlement.following.follow_participants),
     _Arrow("settlement.exchange", "exchange", "settlement", settlement.following.follow_exchange),
     _Arrow("settlement.tracking", "tracking", "settlement", settlement.following.follow_tracking),
+)
+
+#: Who tells the exchange what: the follower's name, the room whose log it reads, and the commands that it sends.
+COURIERS = (
+    ("tracking.courier", "tracking", tracking.courier.recall_courier),
+    ("settlement.courier", "settlement", settlement.courier.limits_courier),
 )
 
 
@@ -313,14 +321,10 @@ class Platform:
                     ToOwnRoom(self.sequencers[arrow.target], codec, arrow.handle),
                     cursors.get(arrow.name, 0),
                 )
-        if "settlement" in self.sequencers:
-            courier = ToPort(
-                self.sequencers["settlement"],
-                self._port("exchange"),
-                self.rooms["settlement"].events,
-                settlement.courier.limits_courier,
-            )
-            add("settlement.courier", "settlement", courier, cursors.get("settlement.courier", 0))
+        for name, room, handle in COURIERS:
+            if room in self.sequencers:
+                courier = ToPort(self.sequencers[room], self._port("exchange"), self.rooms[room].events, handle)
+                add(name, room, courier, cursors.get(name, 0))
         self._tasks = [asyncio.create_task(follower.run(), name=follower.name) for follower in self.followers]
         self._tasks.append(asyncio.create_task(self._tend(), name="tend"))
 

@@ -194,7 +194,8 @@ class ViewRoom(Room):
     """A room that loads what a batch touches.
 
     ``entities`` gives the entity class of each table; ``touches(command)`` names (table, id) pairs;
-    ``touches_more(command, view)`` names what is only known once those are loaded; ``factory(view)`` makes the machine.
+    ``touches_more(command, view)`` names what is only known once those are loaded, and is asked until it names nothing
+    new; ``factory(view)`` makes the machine.
     """
 
     def __init__(
@@ -224,8 +225,12 @@ class ViewRoom(Room):
 
     def open(self, connection: Connection, commands: Sequence[Command]) -> Machine:
         view = View()
-        self._load(connection, view, (pair for command in commands for pair in self._touches(command)))
-        self._load(connection, view, (pair for command in commands for pair in self._touches_more(command, view)))
+        asked = {pair for command in commands for pair in self._touches(command)}
+        wanted = asked
+        while wanted:  # each hop may show the next one
+            self._load(connection, view, wanted)
+            wanted = {pair for command in commands for pair in self._touches_more(command, view)} - asked
+            asked |= wanted
         return self._factory(view)
 
     def _load(self, connection: Connection, view: View, pairs: Touched) -> None:

@@ -15,7 +15,7 @@ from exchange import events as e
 from exchange.stream.base import Item, encode
 from exchange.stream.door import Door
 from exchange.stream.hub import Hub
-from exchange.stream.items import status_item, trade_item
+from exchange.stream.items import recalled_items, status_item, trade_item
 from exchange.stream.said_own import AnyOwnItem
 from kernel.auth import Principal
 from kernel.errors import InvalidInput
@@ -111,6 +111,7 @@ class ServerEvents:
                 items.append(trade_item(one.event, one.at))
             elif (status := status_item(one)) is not None:
                 items.append(status)
+            items += recalled_items(one)
             items += by_seq.get(one.seq, [])
             # Only the last of an event's items carries the id: who breaks off before it gets all of them again.
             blocks += [_block(item, last=item is items[-1]) for item in items]

@@ -42,6 +42,8 @@ from h2market.client.model import (
     Placed,
     Product,
     PublicTrade,
+    Recall,
+    RecallStep,
     Trade,
 )
 from h2market.client.order_book import OrderBook
@@ -76,6 +78,7 @@ from h2market.client.said_own import (
     Own,
     OwnOrder,
     OwnSnapshot,
+    RecallEvent,
     TraderEvent,
 )
 from h2market.client.stream import Stream
@@ -134,6 +137,9 @@ __all__ = [
     "PublicTrade",
     "QuoteRequestEvent",
     "RateLimited",
+    "Recall",
+    "RecallEvent",
+    "RecallStep",
     "Refused",
     "Retry",
     "ServerFailed",

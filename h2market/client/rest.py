@@ -28,6 +28,8 @@ from h2market.client.model import (
     Placed,
     Product,
     PublicTrade,
+    Recall,
+    RecallStep,
     Trade,
 )
 from h2market.client.said import LogEvent
@@ -121,6 +123,30 @@ class Client:
     def public_trades(self, product_id: str) -> Iterator[PublicTrade]:
         """The trades of a product without their parties, newest first."""
         return self._all(lambda cursor: requests.public_trades(product_id, self._retry, cursor=cursor))
+
+    def request_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> Recall:
+        """Asks to undo a trade; the operator decides."""
+        return self._run(requests.request_recall(trade_id, reason, idempotency_key, self._retry))
+
+    def recall(self, trade_id: str) -> Recall:
+        """The latest recall of a trade. Raises NotFound where there was none."""
+        return self._run(requests.recall(trade_id, self._retry))
+
+    def recalls(self, *, state: str | None = None) -> Iterator[Recall]:
+        """Recalls of the company's trades, newest first; all of them for the operator."""
+        return self._all(lambda cursor: requests.recalls(self._retry, cursor=cursor, state=state))
+
+    def approve_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's first eyes."""
+        return self._run(requests.decide_recall(trade_id, "approval", "", idempotency_key, self._retry))
+
+    def confirm_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's second eyes: another key than the one that approved."""
+        return self._run(requests.decide_recall(trade_id, "confirmation", "", idempotency_key, self._retry))
+
+    def reject_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> RecallStep:
+        """Turns a recall down."""
+        return self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
 
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
@@ -264,6 +290,30 @@ class AsyncClient:
     def public_trades(self, product_id: str) -> AsyncIterator[PublicTrade]:
         """The trades of a product without their parties, newest first."""
         return self._all(lambda cursor: requests.public_trades(product_id, self._retry, cursor=cursor))
+
+    async def request_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> Recall:
+        """Asks to undo a trade; the operator decides."""
+        return await self._run(requests.request_recall(trade_id, reason, idempotency_key, self._retry))
+
+    async def recall(self, trade_id: str) -> Recall:
+        """The latest recall of a trade. Raises NotFound where there was none."""
+        return await self._run(requests.recall(trade_id, self._retry))
+
+    def recalls(self, *, state: str | None = None) -> AsyncIterator[Recall]:
+        """Recalls of the company's trades, newest first; all of them for the operator."""
+        return self._all(lambda cursor: requests.recalls(self._retry, cursor=cursor, state=state))
+
+    async def approve_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's first eyes."""
+        return await self._run(requests.decide_recall(trade_id, "approval", "", idempotency_key, self._retry))
+
+    async def confirm_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's second eyes: another key than the one that approved."""
+        return await self._run(requests.decide_recall(trade_id, "confirmation", "", idempotency_key, self._retry))
+
+    async def reject_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> RecallStep:
+        """Turns a recall down."""
+        return await self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
 
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None

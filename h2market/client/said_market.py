@@ -93,6 +93,16 @@ class StreamTrade(Event, frozen=True, tag="trade"):
     loads: int
     taker_side: Side | None = None
     leg: str = ""
+    recalled: bool = False
+
+
+class RecalledTrade(Event, frozen=True, tag="trade_recalled"):
+    """A trade was undone: it counts no more."""
+
+    trade_id: str
+    product_id: str
+    price: Decimal
+    loads: int
 
 
 class TradesSnapshot(Message, frozen=True, tag="trades_snapshot"):
@@ -104,12 +114,13 @@ class TradesSnapshot(Message, frozen=True, tag="trades_snapshot"):
 
 
 class Trades(Message, frozen=True, tag="trades"):
-    """Trades, in order."""
+    """Trades, in order; and earlier ones that were recalled."""
 
     prev_seq: int
     product_id: str | None
     seq: int
     trades: tuple[StreamTrade, ...]
+    recalled: tuple[RecalledTrade, ...] = ()
 
 
 class Quote(msgspec.Struct, frozen=True):

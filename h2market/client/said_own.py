@@ -32,6 +32,7 @@ class OwnOrder(msgspec.Struct, frozen=True):
     shortfall: Decimal | None
     placed_at: datetime
     updated_at: datetime
+    recalled_loads: int = 0
 
 
 class OwnEvent(Event, frozen=True):
@@ -68,6 +69,25 @@ class FillEvent(OwnEvent, frozen=True, tag="fill"):
     order: OwnOrder | None = None
     leg: str = ""
     taker: bool | None = None
+
+
+class RecallEvent(OwnEvent, frozen=True, tag="recall"):
+    """A recall of a trade of an own order: at ``recalled`` the order executed ``loads`` less, but for the buyer of the
+    haulage of an implied match."""
+
+    change: str
+    recall_id: str
+    trade_id: str
+    order_id: str
+    product_id: str
+    side: Side
+    price: Decimal
+    loads: int
+    counterparty_id: str
+    leg: str = ""
+    reason: str | None = None
+    requester_id: str | None = None
+    decide_by: datetime | None = None
 
 
 class MoneyEvent(OwnEvent, frozen=True, tag="money"):
@@ -111,7 +131,7 @@ class LimitsEvent(OwnEvent, frozen=True, tag="limits"):
     capacities: tuple[Capacity, ...] = ()
 
 
-AnyOwnEvent = OrderEvent | FillEvent | MoneyEvent | CapacityEvent | TraderEvent | LimitsEvent
+AnyOwnEvent = OrderEvent | FillEvent | RecallEvent | MoneyEvent | CapacityEvent | TraderEvent | LimitsEvent
 
 
 class OwnSnapshot(Message, frozen=True, tag="own_snapshot"):

@@ -44,6 +44,7 @@ def test_an_order_rests_and_reserves_its_limit(market: Market) -> None:
         "executed_loads": 0,
         "open_loads": 2,
         "shown_loads": 2,
+        "recalled_loads": 0,
         "average_price": None,
         "reason": "",
         "field": "",

@@ -22,7 +22,7 @@ UNTOLD = {
     "exchange": set[str](),
     "tracking": {
         *("ProductRegistered", "FacilityRegistered", "VehicleRegistered", "VesselRegistered", "MeterRegistered"),
-        *("MassNominated", "ReadingRecorded", "GasVented", "PositionsReported"),
+        *("MassNominated", "ReadingRecorded", "GasVented", "PositionsReported", "RecallAnswered"),
     },
     "settlement": {
         *("BooksOpened", "AccountOpened", "TransfersPosted", "TransferExpired", "ProductRegistered", "TradeRecorded"),
