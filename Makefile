@@ -22,8 +22,8 @@ demo serve: export DATABASE_URL ?= sqlite:///var/h2market.db
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-compiled coverage lint lint-style lint-types lint-arrows lint-tree fix bench lock \
-	compiled pure
+.PHONY: help setup demo serve test test-compiled coverage lint lint-style lint-types lint-arrows lint-tree fix bench \
+	lock compiled pure
 
 help: ## List these commands | 列出这些命令
 	@sed -n 's/^\([a-z]*\):.*## \(.*\) | \(.*\)$$/  make \1@\2@\3/p' Makefile | \
