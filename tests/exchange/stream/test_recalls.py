@@ -10,7 +10,7 @@ from exchange.model import TradeFacts
 from kernel.clock import from_text
 from kernel.messages import Command
 from tests.exchange.market import NOW, PRODUCT
-from tests.exchange.stream.client import Chain, Message
+from tests.exchange.stream.client import PATIENCE_S, Chain, Message
 from tests.exchange.stream.served import Served
 from tests.exchange.stream.test_server_events import read
 
@@ -80,8 +80,12 @@ def test_each_party_hears_of_its_own_side(served: Served) -> None:
             assert of(await other.until_quiet(), "own") == []
         async with served.client("buyer") as late:
             await late.ask(op="subscribe", channel="own", since=since)
-            items = [item for message in of(await late.until_quiet(), "own") for item in message["events"]]
-            assert [item["change"] for item in items if item["event"] == "recall"] == STEPS
+            told: list[Message] = []
+            async with asyncio.timeout(PATIENCE_S):
+                while len(told) < len(STEPS):
+                    items = [item for message in of(await late.until_quiet(), "own") for item in message["events"]]
+                    told += [item for item in items if item["event"] == "recall"]
+            assert [item["change"] for item in told] == STEPS
 
     asyncio.run(run())
 
