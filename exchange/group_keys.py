@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from exchange.commands import PlaceBasket, PlaceGroup, PlaceOrder
 from exchange.events import OrderPlaced, OrderRejected
@@ -47,4 +48,4 @@ def group_parts(result: Result, commands: Sequence[PlaceOrder]) -> Sequence[Resu
         if isinstance(event, OrderPlaced | OrderRejected)
     }
     found = [begins[command.terms.client_order_id] for command in commands]
-    return [result._replace(seq=result.seq + index, events=result.events[index:]) for index in found]
+    return [replace(result, seq=result.seq + index, events=result.events[index:]) for index in found]

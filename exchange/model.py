@@ -65,6 +65,8 @@ LOADS_MAX = 10**6
 GRANTED_FEN_MAX = 10**18
 #: Orders that act together or not at all (Nord Pool's linked basket takes as many).
 BASKET_ORDERS_MAX = 100
+#: Orders that one request or frame may bring.
+BATCH_ORDERS_MAX = 100
 #: Orders of one book that wait outside its ladders (stops, all-or-none, agreements): a trade may look at each.
 ASIDE_ORDERS_MAX = 10_000
 #: Later than any time that an order may be good till: the year 2200.

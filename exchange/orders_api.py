@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, Self
 
 import msgspec
@@ -26,7 +26,8 @@ from exchange import events as e
 from exchange.commands import AmendOrder, CancelOrder, PlaceOrder
 from exchange.errors import order_refusal
 from exchange.group_keys import group_envelope, group_parts
-from exchange.model import LOADS_MAX, OrderOptions, OrderTerms, OrderType, TimeInForce
+from exchange.model import BATCH_ORDERS_MAX, LOADS_MAX, OrderOptions, OrderTerms, OrderType, TimeInForce
+from exchange.plain import read_batch, read_order
 from exchange.service import ExchangeService
 from kernel.clock import to_text
 from kernel.edge import Body, PriceIn, TimeIn
@@ -46,11 +47,10 @@ from kernel.http import (
     responding,
 )
 from kernel.ids import number_of
-from kernel.quantity import format_decimal, format_price
+from kernel.quantity import format_price
 from kernel.sequencer import Envelope, Key, Outcome, Result
 from kernel.validation import OF_MODEL, from_validation
 
-BATCH_ORDERS_MAX = 100
 _BATCH = "/v1/orders/batch"
 _ONE = "/v1/orders/"
 #: Looks like an order and is none; what it takes goes through the framework.
@@ -130,7 +130,7 @@ class Amendment(Body):
     loads: int | None = Field(default=None, ge=0, le=LOADS_MAX)
 
 
-class FillAnswer(msgspec.Struct, frozen=True):
+class FillAnswer(msgspec.Struct, frozen=True, gc=False):
     """A trade that the request caused, at the resting order's price."""
 
     trade_id: str
@@ -139,7 +139,7 @@ class FillAnswer(msgspec.Struct, frozen=True):
     leg: str  # "hydrogen" or "haulage" of an implied match
 
 
-class OrderAnswer(msgspec.Struct, frozen=True):
+class OrderAnswer(msgspec.Struct, frozen=True, gc=False):
     """An order as it stands after the request."""
 
     order_id: str
@@ -174,6 +174,7 @@ _order = TypeAdapter(NewOrder)
 _batch = TypeAdapter(OrderBatch)
 _amendment = TypeAdapter(Amendment)
 _encode = msgspec.json.Encoder().encode
+_price_text = lru_cache(maxsize=65_536)(format_price)
 
 
 _OPTIONS = tuple(
@@ -185,20 +186,15 @@ _OPTIONS = tuple(
 
 def place_command(participant_id: str, key_id: str, order: NewOrder) -> PlaceOrder:
     """The command of a request's order."""
+    return PlaceOrder(participant_id, key_id, terms_of(order))
+
+
+def terms_of(order: NewOrder) -> OrderTerms:
+    """What a request's order asks for."""
     # What was not sent has its default: most orders send no option at all.
     options = None if order.model_fields_set.isdisjoint(_OPTIONS) else _options(order)
-    return PlaceOrder(
-        participant_id,
-        key_id,
-        OrderTerms(
-            order.client_order_id,
-            order.product_id,
-            order.side,
-            order.price or 0,
-            order.loads,
-            order.time_in_force,
-            options,
-        ),
+    return OrderTerms(
+        order.client_order_id, order.product_id, order.side, order.price or 0, order.loads, order.time_in_force, options
     )
 
 
@@ -245,7 +241,7 @@ def order_answer(outcome: Outcome) -> OrderAnswer:
     if terms.options is not None and terms.options.hibernated:
         status = "suspended"
     return OrderAnswer(
-        f"O{order_id}", terms.client_order_id, terms.product_id, terms.side, format_price(placed.price_fen_per_kg),
+        f"O{order_id}", terms.client_order_id, terms.product_id, terms.side, _price_text(placed.price_fen_per_kg),
         loads, terms.time_in_force, status, executed, open_loads, fills, reason, to_text(outcome.at),
     )  # fmt: skip
 
@@ -268,9 +264,11 @@ def change_answer(outcome: Outcome, order_id: int) -> ChangeAnswer:
 def fills_of(events: Sequence[object], order_id: int) -> tuple[FillAnswer, ...]:
     """The trades of one order among the events: a stop that it elected, or another of its basket, has its own."""
     return tuple(
-        FillAnswer(f"T{event.trade_id}", format_decimal(event.price_fen_per_kg, 2), event.loads, event.leg)
-        for event in events
-        if isinstance(event, e.Traded) and order_id in (event.buy_order_id, event.sell_order_id)
+        [
+            FillAnswer(f"T{event.trade_id}", _price_text(event.price_fen_per_kg), event.loads, event.leg)
+            for event in events
+            if type(event) is e.Traded and order_id in (event.buy_order_id, event.sell_order_id)
+        ]
     )
 
 
@@ -329,25 +327,30 @@ class OrderRoutes(BaseRoute):
     def _place(self, call: Call, respond: Respond) -> None:
         principal = call.require("trade")
         _check_media(call)
-        order = _parse(_order, call.body)
-        if call.idempotency_key is not None and call.idempotency_key != order.client_order_id:
+        terms = read_order(call.body)
+        if terms is None:
+            terms = terms_of(_parse(_order, call.body))
+        if call.idempotency_key is not None and call.idempotency_key != terms.client_order_id:
             raise InvalidInput(
                 "Idempotency-Key", "client_order_id",
                 "On this route the client_order_id is the idempotency key: leave the header out or send the same.",
                 "在此路径上 client_order_id 即为幂等键：请省略该请求头或使二者一致。",
             )  # fmt: skip
-        command = place_command(principal.participant_id, principal.key_id, order)
+        command = PlaceOrder(principal.participant_id, principal.key_id, terms)
         envelope = Envelope(command, principal.key_id, order_key(command))
         self._service.sequencer.enqueue((envelope,), responding(respond, _placed))
 
     def _place_batch(self, call: Call, respond: Respond) -> None:
         principal = call.require("trade")
         _check_media(call)
-        batch = _parse(_batch, call.body)
-        commands = [place_command(principal.participant_id, principal.key_id, order) for order in batch.orders]
-        grouped = batch.group != "reject_partially"
+        terms, group = read_batch(call.body), "reject_partially"
+        if terms is None:
+            batch = _parse(_batch, call.body)
+            terms, group = [terms_of(order) for order in batch.orders], batch.group
+        commands = [PlaceOrder(principal.participant_id, principal.key_id, one) for one in terms]
+        grouped = group != "reject_partially"
         if grouped:
-            envelopes = [group_envelope(commands, batch.group, orders_scope(principal.participant_id))]
+            envelopes = [group_envelope(commands, group, orders_scope(principal.participant_id))]
         else:
             envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in commands]
         answer = partial(_placed_batch, call, commands, grouped)

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from pydantic.json_schema import models_json_schema
 
-from exchange.orders_api import BATCH_ORDERS_MAX, Amendment, ChangeAnswer, NewOrder, OrderAnswer, OrderBatch
+from exchange.model import BATCH_ORDERS_MAX
+from exchange.orders_api import Amendment, ChangeAnswer, NewOrder, OrderAnswer, OrderBatch
 from kernel.edge import Answer
 from kernel.http import KEY_PATTERN
 from kernel.openapi import problems

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Transaction, select
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import Connection
 
 from kernel.errors import H2MarketError, Internal, KeyReused
-from kernel.log import StoredEvent, Tail
+from kernel.log import Tail
 from kernel.messages import Command, Event, Recorded
 from kernel.room import Room, table_of
-from kernel.store import Row, insert_rows, rows_with_keys, upsert_rows
+from kernel.store import Row, Write, rows_with_keys
 from kernel.tables import CursorRow, IdempotencyRow
 
 _log = logging.getLogger("h2market.sequencer")
 
 
-class Key(NamedTuple):
+class Key(msgspec.Struct, frozen=True, gc=False):
     """An idempotency key: unique for ever within its room and scope; ``fingerprint`` is the SHA-256 of the request."""
 
     scope: str
@@ -27,7 +30,7 @@ class Key(NamedTuple):
     fingerprint: bytes
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A command, who sends it, and the key under which it takes effect once.
 
     A command that makes several things has a key for each: ``also`` are the others, with the same fingerprint.
@@ -50,7 +53,7 @@ class Cursor(NamedTuple):
     seq: int
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What a command did: its events from position ``seq`` on. ``replayed``: it had been done before under its key."""
 
     seq: int
@@ -85,6 +88,11 @@ class Unit:
         self.read = read
         self.outcome: Any = None
 
+    @property
+    def needs_rest(self) -> bool:
+        """Whether it asks for what is committed, and so waits for what is decided and not yet written."""
+        return self.read is not None or self.cursor is not None
+
 
 class Poisoned(Exception):
     """A unit that must be taken out so that the others of its batch can go on."""
@@ -95,33 +103,34 @@ class Poisoned(Exception):
 
 
 class Batch:
-    """One transaction in the making."""
+    """One transaction in the making, on top of those that are ``on_the_way``: decided before, and not yet written."""
 
     def __init__(
         self,
         room: Room,
         connection: Connection,
-        transaction: Transaction,
         units: Sequence[Unit],
         tail: Tail,
         at: int,
+        on_the_way: Sequence[Batch] = (),
     ) -> None:
         self.room = room
         self.log = room.log
         self.connection = connection
-        self.transaction = transaction
         self.units = units
         self.tail = tail
         self.at = at
-        self.rows: list[StoredEvent] = []
-        self.recorded: list[Recorded] = []
+        self.on_the_way = on_the_way
+        self.rows: list[Row] = []
+        self._decided: list[tuple[str, tuple[Event, ...]]] = []
+        self._first_seq = self._next_seq = tail.seq + 1
         self.keys: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
         self.key_rows: list[Row] = []
         self.cursors: dict[str, int] = {}
         self.machine = self.room.open(connection, [envelope.command for unit in units for envelope in unit.envelopes])
 
     def decide(self) -> None:
-        """Lets the machine decide every unit in order."""
+        """Lets the machine decide every unit in order, and chains what happened to the log."""
         self._known_keys()
         done = self._known_cursors()
         for unit in self.units:
@@ -133,68 +142,70 @@ class Batch:
                     if isinstance(result, H2MarketError):
                         raise Poisoned(unit, result)
                 done[unit.cursor.follower] = self.cursors[unit.cursor.follower] = unit.cursor.seq
+        self.rows, self.tail = self.log.chain(self.tail, self.at, self._decided)
 
-    def write(self) -> None:
-        """Puts the batch into the transaction."""
-        self.log.append(self.connection, self.rows)
-        self.room.write(self.connection, self.machine.changes)
-        insert_rows(self.connection, table_of(IdempotencyRow), self.key_rows)
-        upsert_rows(self.connection, table_of(CursorRow), list(self.cursors.items()))
+    def recorded(self) -> list[Recorded]:
+        """What happened, as listeners hear of it."""
+        seqs, at = itertools.count(self._first_seq), self.at
+        return [Recorded(next(seqs), at, actor, event) for actor, events in self._decided for event in events]
+
+    def writes(self) -> list[Write]:
+        """What the transaction writes."""
+        writes = [
+            self.log.write(self.rows),
+            *self.room.writes(self.machine.changes),
+            Write(table_of(IdempotencyRow), self.key_rows, replace=False),
+            Write(table_of(CursorRow), list(self.cursors.items()), replace=True),
+        ]
+        return [write for write in writes if write.rows]
 
     def _one(self, unit: Unit, envelope: Envelope) -> Result:
-        command, actor = envelope.command, envelope.actor
-        keys = envelope.all_keys()
+        command, actor, keys = envelope.command, envelope.actor, envelope.all_keys()
         for key in keys:
             known = self.keys.get((key.scope, key.key))
             if known is not None:
                 fingerprint, outcome = known
-                return outcome if fingerprint == key.fingerprint else KeyReused(field="Idempotency-Key", key=key.key)
+                if fingerprint != key.fingerprint:
+                    return KeyReused(field="Idempotency-Key", key=key.key)
+                return replace(outcome, replayed=True)
+        seq, at = self._next_seq, self.at
         try:
-            events = self.machine.apply(command, self.at, self.tail.seq + 1)
+            events = tuple(self.machine.apply(command, at, seq))
         except H2MarketError as refusal:
             return refusal
         except Exception as error:
             raise Poisoned(
                 unit, internal_error(f"{self.room.name} could not decide {type(command).__name__}")
             ) from error
-        outcome = Outcome(self.tail.seq + 1, self.at, tuple(events))
-        rows, self.tail = self.log.chain(self.tail, self.at, actor, events)
-        self.rows += rows
-        self.recorded += [Recorded(row.seq, self.at, actor, event) for row, event in zip(rows, events, strict=True)]
+        outcome = Outcome(seq, at, events)
+        self._next_seq = seq + len(events)
+        self._decided.append((actor, events))
         for key in keys:
-            self.keys[key.scope, key.key] = (
-                key.fingerprint,
-                Outcome(outcome.seq, self.at, outcome.events, replayed=True),
-            )
-            self.key_rows.append(
-                (self.room.name, key.scope, key.key, key.fingerprint, outcome.seq, len(events), self.at)
-            )
+            self.keys[key.scope, key.key] = key.fingerprint, outcome
+            self.key_rows.append((self.room.name, key.scope, key.key, key.fingerprint, seq, len(events), at))
         return outcome
 
     def _known_keys(self) -> None:
-        """Loads what the batch's keys did before."""
-        wanted = list(
-            {
-                (self.room.name, key.scope, key.key)
-                for unit in self.units
-                for envelope in unit.envelopes
-                for key in envelope.all_keys()
-            }
-        )
+        """Finds what the batch's keys did before."""
+        wanted = {
+            (key.scope, key.key) for unit in self.units for envelope in unit.envelopes for key in envelope.all_keys()
+        }
+        for before in self.on_the_way:
+            for key in wanted & before.keys.keys():
+                self.keys[key] = before.keys[key]
         columns = ("scope", "key", "fingerprint", "first_seq", "events", "at")
-        table = table_of(IdempotencyRow)
-        found = rows_with_keys(self.connection, table, columns, ("room", "scope", "key"), wanted)
-        for scope, key, fingerprint, first_seq, count, at in found:
+        table, room = table_of(IdempotencyRow), self.room.name
+        unknown = [(room, *key) for key in wanted.difference(self.keys)]
+        found = rows_with_keys(self.connection, table, columns, ("room", "scope", "key"), unknown)
+        for scope, name, fingerprint, first_seq, count, at in found:
             events = tuple(one.event for one in self.log.read(self.connection, first_seq - 1, count))
-            self.keys[scope, key] = bytes(fingerprint), Outcome(first_seq, at, events, replayed=True)
+            self.keys[scope, name] = bytes(fingerprint), Outcome(first_seq, at, events)
 
     def _known_cursors(self) -> dict[str, int]:
-        followers = {unit.cursor.follower for unit in self.units if unit.cursor}
-        if not followers:
-            return {}
-        columns = table_of(CursorRow).c
-        found = self.connection.execute(select(columns.follower, columns.seq).where(columns.follower.in_(followers)))
-        return {row.follower: row.seq for row in found}
+        followers = sorted({unit.cursor.follower for unit in self.units if unit.cursor})
+        table = table_of(CursorRow)
+        wanted = [(follower,) for follower in followers]
+        return dict(rows_with_keys(self.connection, table, ("follower", "seq"), ("follower",), wanted))
 
 
 def internal_error(what: str) -> Internal:

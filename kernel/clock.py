@@ -43,6 +43,7 @@ class SimulatedClock:
 
 
 @lru_cache(maxsize=1_024)
+@lru_cache(maxsize=1_024)  # what was decided together happened at one time
 def to_text(at_us: int) -> str:
     """UTC microseconds to RFC 3339 in the market's zone, e.g. ``2026-01-05T09:00:00+08:00``."""
     return to_datetime(at_us).isoformat()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct as Layout
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table, select
 
 from kernel.messages import Codec, Event, Recorded
-from kernel.store import insert_rows
+from kernel.store import Row, Write
 
 GENESIS = bytes(32)
 #: Events read from the database at a time while a log is replayed.
@@ -44,9 +45,14 @@ class StoredEvent(NamedTuple):
 
 def chain_hash(prev_hash: bytes, seq: int, at: int, kind: str, actor: str, payload: bytes) -> bytes:
     """SHA-256 over the previous hash, the position, the time, the length-prefixed type and actor, and the payload."""
+    kind_length, actor_length, names = _names(kind, actor)
+    return sha256(b"".join((prev_hash, _HEAD.pack(seq, at, kind_length, actor_length), names, payload))).digest()
+
+
+@lru_cache(maxsize=4_096)
+def _names(kind: str, actor: str) -> tuple[int, int, bytes]:
     kind_bytes, actor_bytes = kind.encode(), actor.encode()
-    head = _HEAD.pack(seq, at, len(kind_bytes), len(actor_bytes))
-    return sha256(b"".join((prev_hash, head, kind_bytes, actor_bytes, payload))).digest()
+    return len(kind_bytes), len(actor_bytes), kind_bytes + actor_bytes
 
 
 class Log:
@@ -56,22 +62,23 @@ class Log:
         self.table = table
         self.codec = codec
 
-    def chain(self, tail: Tail, at: int, actor: str, events: Sequence[Event]) -> tuple[list[StoredEvent], Tail]:
-        """The rows that append ``events`` after ``tail``, and the new tail."""
-        rows = []
-        seq, prev_hash = tail.seq, tail.hash
-        for event in events:
-            seq += 1
-            kind = type(event).__name__
-            payload = self.codec.encode(event)
-            digest = chain_hash(prev_hash, seq, at, kind, actor, payload)
-            rows.append(StoredEvent(seq, at, kind, actor, payload.decode(), prev_hash, digest))
-            prev_hash = digest
+    def chain(self, tail: Tail, at: int, decided: Iterable[tuple[str, Sequence[Event]]]) -> tuple[list[Row], Tail]:
+        """The rows that append the events of each actor after ``tail``, fields as in StoredEvent, and the new tail."""
+        rows: list[Row] = []
+        encode, seq, prev_hash = self.codec.encode, tail.seq, tail.hash
+        for actor, events in decided:
+            for event in events:
+                seq += 1
+                kind = type(event).__name__
+                payload = encode(event)
+                digest = chain_hash(prev_hash, seq, at, kind, actor, payload)
+                rows.append((seq, at, kind, actor, payload.decode(), prev_hash, digest))
+                prev_hash = digest
         return rows, Tail(seq, prev_hash, at)
 
-    def append(self, connection: Connection, rows: Sequence[StoredEvent]) -> None:
-        """Writes chained rows. A position that is taken fails the transaction: two writers cannot both go on."""
-        insert_rows(connection, self.table, rows)
+    def write(self, rows: Sequence[Row]) -> Write:
+        """Appends chained rows. A position that is taken fails the transaction: two writers cannot both go on."""
+        return Write(self.table, rows, replace=False)
 
     def tail(self, connection: Connection) -> Tail:
         """The last event as the database has it."""

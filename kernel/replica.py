@@ -17,6 +17,7 @@ from kernel.log import EMPTY, StoredEvent, Tail, chain_hash
 from kernel.messages import Recorded
 from kernel.room import Room
 from kernel.sequencer import Writer
+from kernel.store import write_rows
 
 
 class ChainBroken(RuntimeError):
@@ -97,8 +98,7 @@ class Replica:
                 recorded = self.room.log.decode(row)
                 machine.evolve(recorded.event, recorded.at, recorded.seq)
                 tail = Tail(row.seq, row.hash, row.at)
-            self.room.log.append(connection, rows)
-            self.room.write(connection, machine.changes)
+            write_rows(connection, [self.room.log.write(rows), *self.room.writes(machine.changes)])
         machine.changes.clear()
         self.tail = tail
 

@@ -18,7 +18,7 @@ from kernel.log import Log, Tail
 from kernel.machine import Changes, Entity, Machine, View
 from kernel.messages import Codec, Command, Event
 from kernel.snapshots import newest_first, store
-from kernel.store import Row, insert_rows, upsert_rows
+from kernel.store import Row, Write
 
 #: Keys named in one statement while a view is loaded.
 KEYS_PER_STATEMENT_MAX = 500
@@ -87,12 +87,14 @@ class Room(ABC):
     def blank(self) -> Machine:
         """A machine that has seen no event, to replay a log into."""
 
-    def write(self, connection: Connection, changes: Changes) -> None:
-        """Writes the rows of what changed."""
+    def writes(self, changes: Changes) -> list[Write]:
+        """The rows of what changed."""
+        found = []
         for name, entities in changes.tables.items():
-            projected = self.projections[name]
-            rows = [projected.row(entity) for entity in entities.values()]
-            (insert_rows if projected.once else upsert_rows)(connection, projected.table, rows)
+            if entities:
+                table, row, once = self.projections[name]
+                found.append(Write(table, [row(entity) for entity in entities.values()], not once))
+        return found
 
     def save_snapshot(self, connection: Connection, tail: Tail) -> None:
         """Stores a snapshot if this room has any use for one."""

@@ -5,9 +5,10 @@ the machine decide them one by one, and commits events, rows, idempotency keys a
 is anybody answered. A batch that cannot be committed is refused as a whole and the room is rebuilt from its log. Where
 the store went away during the commit, the log is read back before anybody is answered.
 
-A turn of a room in memory on SQLite decides and writes in the event loop, and only its commit, which waits for the
-disk, runs in the writer's thread. A room that loads what it decides on, and any room on PostgreSQL, would make the loop
-wait: its turn runs in the thread from the first statement to the last. Whatever goes wrong is put right in the thread.
+A turn of a room in memory on SQLite decides in the event loop and leaves the writing to the scribe; while it writes,
+the next turn is decided on top of it. If the first fails, so do those on top of it. A room that loads what it decides
+on, and any room on PostgreSQL, would make the loop wait: its turn runs in the writer's thread from the first statement
+to the last, on what is committed. Whatever goes wrong is put right in the thread.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.batch import Answer, Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
 from kernel.clock import Clock
 from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
-from kernel.log import EMPTY, Tail
+from kernel.log import EMPTY
 from kernel.messages import Command, Recorded
 from kernel.room import MemoryRoom, Room
+from kernel.scribe import Lost
 from kernel.snapshots import IN_TURN_BYTES_MAX, Maker
-from kernel.writer import Turn, Writer
+from kernel.store import statements, write_rows
+from kernel.writer import Posted, Turn, Writer
 
 __all__ = ["Answer", "Cursor", "Envelope", "Key", "Outcome", "Result", "Sequencer", "Writer"]
 
@@ -76,6 +79,8 @@ class Sequencer:
         self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
         self.maker = maker
         self._snapshot_seq = 0  # of the newest snapshot that was tried
+        self._on_the_way: deque[Batch] = deque()  # decided and posted
+        self._failed: list[tuple[Batch, Exception]] = []  # posted in vain, as far as is known
         self._pending: deque[Unit] = deque()
         self._queued = False
         self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
@@ -158,50 +163,103 @@ class Sequencer:
 
     # --- a turn
 
-    def _begin(self) -> Turn | None:
+    def _begin(self) -> Turn | Posted | Literal["later"] | None:
         """In the loop: takes what waits, and does with it what needs not wait."""
+        if not (self._decides_in_loop and self.broken is None and self.writer.sound):
+            return self._in_thread(self._take())
+        if self._on_the_way and self._pending[0].needs_rest:
+            return "later"
         units = self._take()
-        batch: Batch | Exception | None = None
-        if self._decides_in_loop and self.broken is None and self.writer.sound:
-            writes = self._answer_reads(units)
-            if not writes:
-                self._end(units, [])
-                return None
-            try:
-                batch = self._prepare(writes)
-            except Exception as error:
-                batch = error
+        writes = self._answer_reads(units)
+        self._end([unit for unit in units if unit.read is not None], ())
+        if not writes:
+            return None
+        on_the_way = tuple(self._on_the_way)
+        try:
+            tail = on_the_way[-1].tail if on_the_way else self.tail
+            reader = self.writer.reader
+            batch = Batch(self.room, reader, writes, tail, max(self.clock.now_us(), tail.at), on_the_way)
+            batch.decide()
+            if reader.in_transaction():
+                reader.rollback()
+            posted = Posted(statements(batch.writes()), partial(self._written, batch))
+        except Exception as error:
+            self.writer.drop_reader()
+            return self._in_thread(writes, error)
+        batch.machine.changes.clear()
+        batch.on_the_way = ()  # it need not keep them alive
+        self._on_the_way.append(batch)
+        return posted
+
+    def _in_thread(self, units: Sequence[Unit], failed: Exception | None = None) -> Turn:
+        """A turn of the writer's thread. ``failed``: what went wrong in the loop."""
         recorded: list[Recorded] = []
-        return Turn(partial(self._work, units, batch, recorded), partial(self._end, units, recorded))
+        return Turn(partial(self._work, units, failed, recorded), partial(self._end, units, recorded))
 
     def _take(self) -> list[Unit]:
+        """What the next batch takes. What needs the state that is committed ends it, where more is on its way."""
         units: list[Unit] = []
         commands = 0
-        while self._pending and (not units or commands + len(self._pending[0].envelopes) <= BATCH_COMMANDS_MAX):
-            unit = self._pending.popleft()
+        pending = self._pending
+        while pending and (not units or commands + len(pending[0].envelopes) <= BATCH_COMMANDS_MAX):
+            if self._on_the_way and pending[0].needs_rest:
+                break
+            unit = pending.popleft()
             commands += len(unit.envelopes)
             units.append(unit)
-        self._queued = bool(self._pending)
+        self._queued = bool(pending)
         if self._queued:
             self.writer.queue(self._begin)
         return units
 
-    def _work(self, units: Sequence[Unit], prepared: Batch | Exception | None, recorded: list[Recorded]) -> None:
-        """In the writer's thread: everything that is left between the queue and the answers. ``prepared`` is the batch
-        that was decided in the loop, or what went wrong there; ``recorded`` gets the events that listeners hear of."""
-        able = prepared is not None or (self.broken is None and self.writer.sound)
+    def _written(self, batch: Batch, error: Exception | None) -> None:
+        """In the loop: the scribe wrote a batch, or did not."""
+        self._on_the_way.popleft()
+        if error is None:
+            self._came_true(batch)
+            self._end(batch.units, batch.recorded())
+            return
+        _log.error("the commit of %s failed", self.room.name, exc_info=error)
+        if not self._failed:
+            self.writer.queue(self._begin_recovery, first=True)
+        self._failed.append((batch, error))
+
+    def _begin_recovery(self) -> Turn:
+        """In the loop: what was posted in vain is concluded before anything else is decided."""
+        units: list[Unit] = []
+        recorded: list[Recorded] = []
+        return Turn(partial(self._recover, units, recorded), partial(self._end, units, recorded))
+
+    def _recover(self, units: list[Unit], recorded: list[Recorded]) -> None:
+        """In the writer's thread: finds out what of the posted is in the log, and rebuilds the room from it."""
+        failed, self._failed = self._failed, []
+        unknown: OutcomeUnknown | None = None
+        for batch, error in failed:
+            units += batch.units
+            try:
+                if unknown is None and not (isinstance(error, Lost) and self._was_committed(batch)):
+                    _refuse(batch.units)
+            except OutcomeUnknown as away:
+                unknown = away
+            if unknown is not None:
+                _conclude(batch.units, unknown)
+        self._mend(recorded)
+
+    def _work(self, units: Sequence[Unit], failed: Exception | None, recorded: list[Recorded]) -> None:
+        """In the writer's thread: everything that is left between the queue and the answers. ``failed`` is what went
+        wrong in the loop; ``recorded`` gets the events that listeners hear of."""
+        able = failed is not None or (self.broken is None and self.writer.sound)
         if not able and not self._mend(recorded):
             _refuse(units)
             return
-        writes = [unit for unit in units if unit.read is None] if prepared else self._answer_reads(units)
+        writes = list(units) if failed else self._answer_reads(units)
         while writes:
             try:
-                if isinstance(prepared, Exception):
-                    raise prepared
-                batch = prepared or self._prepare(writes)
-                self._commit(batch)
+                if failed is not None:
+                    raise failed
+                batch = self._commit_all(writes)
             except Poisoned as poisoned:
-                prepared = None
+                failed = None
                 writes.remove(poisoned.unit)
                 poisoned.unit.outcome = poisoned.error
                 if not self._mend(recorded):
@@ -217,8 +275,7 @@ class Sequencer:
                 self._mend(recorded)
                 return
             else:
-                recorded += batch.recorded
-                self._snapshot()
+                recorded += batch.recorded()
                 return
 
     def _end(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
@@ -234,9 +291,8 @@ class Sequencer:
                 unit.answer(unit.outcome)
             except Exception:
                 _log.exception("a caller of %s could not be answered", self.room.name)
-        if self.maker is not None and self._snapshot_is_due and not self.maker.busy:
-            self._snapshot_seq = self.tail.seq
-            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
+        if self.tail.seq - self._snapshot_seq >= self.snapshot_every:
+            self._begin_snapshot()
 
     def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
         """Serves the units that only read, while the state is what is committed; gives back the others."""
@@ -253,44 +309,47 @@ class Sequencer:
                 unit.outcome = internal_error("a read failed")
         return writes
 
-    def _prepare(self, units: Sequence[Unit]) -> Batch:
-        """Decides the units and puts what they did into a transaction. Raises Poisoned, or whatever the store
-        raises; then nothing is left of the transaction."""
+    def _commit_all(self, units: Sequence[Unit]) -> Batch:
+        """Decides the units and makes what they did part of the log. Raises Poisoned, or whatever the store raises if
+        it did not become so, and OutcomeUnknown if nobody can say."""
         connection = self.writer.connection
         transaction = connection.begin()
         try:
-            batch = Batch(self.room, connection, transaction, units, self.tail, max(self.clock.now_us(), self.tail.at))
+            batch = Batch(self.room, connection, units, self.tail, max(self.clock.now_us(), self.tail.at))
             batch.decide()
-            batch.write()
+            write_rows(connection, batch.writes())
         except BaseException:
             _rollback(transaction)
             raise
+        self._commit(transaction, batch)
         return batch
 
-    def _commit(self, batch: Batch) -> None:
-        """Makes the batch part of the log. Raises whatever the store raises if it did not become so, and OutcomeUnknown
-        if nobody can say."""
+    def _commit(self, transaction: Transaction, batch: Batch) -> None:
         try:
-            batch.transaction.commit()
+            transaction.commit()
         except Exception:
             _log.exception("the outcome of a commit of %s is not known", self.room.name)
-            if not self._was_committed(batch.tail):
+            if not self._was_committed(batch):
                 raise
         batch.machine.changes.clear()
+        self._came_true(batch)
+
+    def _came_true(self, batch: Batch) -> None:
         self.tail = batch.tail
         self.commits += 1
 
-    def _was_committed(self, tail: Tail) -> bool:
-        """Reads the log back where the connection broke during a commit: is its end the end of the batch?
+    def _was_committed(self, batch: Batch) -> bool:
+        """Reads the log back where it is not known what became of a commit: are the batch's events in it?
 
         Raises OutcomeUnknown where the store stays away: to refuse the batch then might be untrue.
         """
+        tail = batch.tail
         until = time.monotonic() + READ_BACK_S
         while True:
             try:
                 connection = self.writer.reconnect()
                 with connection.begin():
-                    return self.room.log.hash_at(connection, tail.seq) == tail.hash and tail.seq != self.tail.seq
+                    return bool(batch.rows) and self.room.log.hash_at(connection, tail.seq) == tail.hash
             except Exception as error:
                 if time.monotonic() >= until:
                     raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error
@@ -316,21 +375,21 @@ class Sequencer:
         self.rebuilds += 1
         return True
 
-    @property
-    def _snapshot_is_due(self) -> bool:
-        return self.tail.seq - self._snapshot_seq >= self.snapshot_every
-
-    @property
-    def _state_is_large(self) -> bool:
-        """As far as the snapshot before tells, if there is one that was made lately."""
+    def _begin_snapshot(self) -> None:
+        """In the loop: has a small state stored in a turn of the thread, a large one made by another process."""
+        # As far as the snapshot before tells, if there is one that was made lately.
         unknown = self.tail.seq - self.room.snapshot_seq > 2 * self.snapshot_every
-        return unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX
+        if self.maker is None or not (unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX):
+            self._snapshot_seq = self.tail.seq
+            self.writer.call(self._snapshot)
+        elif not self.maker.busy:
+            self._snapshot_seq = self.tail.seq
+            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
 
     def _snapshot(self) -> None:
-        """In the writer's thread: stores a snapshot that is due, unless it is so large that it is made elsewhere."""
-        if not self._snapshot_is_due or (self.maker is not None and self._state_is_large):
-            return
-        self._snapshot_seq = self.tail.seq
+        """In the writer's thread, when nothing is on its way."""
+        if self._failed or self.broken is not None:
+            return  # the machine is ahead of its log until it is rebuilt
         try:
             connection = self.writer.connection
             with connection.begin():
@@ -362,7 +421,7 @@ def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
         future.set_result(outcome)
 
 
-def _rollback(transaction: Any) -> None:
+def _rollback(transaction: Transaction) -> None:
     try:
         transaction.rollback()
     except SQLAlchemyError:

@@ -9,7 +9,6 @@ each schema.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import hashlib
 import logging
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
@@ -30,6 +29,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
 from kernel.errors import Unavailable
+from kernel.scribe import Scribe, Statement
 
 _log = logging.getLogger("h2market.store")
 
@@ -45,21 +45,39 @@ ROWS_PER_STATEMENT_MAX = 5_000
 
 #: Pages the write-ahead log gathers before they go into the file: pages that change all the time go there once.
 SQLITE_CHECKPOINT_PAGES = 4_000
+SQLITE_WRITER_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={SQLITE_BUSY_MS}",
+    "cache_size=-65536",
+    "temp_store=MEMORY",
+    f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
+)
 #: Rows of one statement on SQLite, a power of two: 128 rows of 25 columns stay below its limit of 32,766 values.
 SQLITE_ROWS_PER_STATEMENT_MAX = 128
 #: Prepared statements the writing connection keeps: every table in every size.
 SQLITE_STATEMENTS_MAX = 512
 #: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
 KEYS_PER_LOOKUP_MAX = 256
-#: PostgreSQL ends a session a moment after its connection was closed: a writer that comes back, or a server that starts
-#: where another one has just stopped, waits so long for its lock.
-POSTGRES_LOCK_S_MAX = 2.0
-POSTGRES_LOCK_PAUSE_S = 0.05
+#: A writer that has just ended may hold its lock a moment longer: PostgreSQL ends the session after the connection, and
+#: the process that writes to SQLite first ends the transaction it is at. Who starts behind it waits so long.
+LOCK_S_MAX = 2.0
+LOCK_PAUSE_S = 0.05
 #: Seconds to connect, and milliseconds until what was sent must be confirmed: a server that vanished from the network
 #: would else hold the writer for as long as TCP hopes.
 POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
 
 Row = tuple[Any, ...]
+
+
+class Write(NamedTuple):
+    """Rows for a table, tuples in column order. ``replace``: they overwrite the rows with their keys, of which each
+    appears once; else a key that exists fails the transaction."""
+
+    table: Table
+    rows: Sequence[Row]
+    replace: bool
 
 
 class WriterTaken(RuntimeError):
@@ -81,7 +99,7 @@ class Store:
             raise ValueError(f"DATABASE_URL names sqlite or postgresql, not {backend}")
         self.is_sqlite = backend == "sqlite"
         if self.is_sqlite and parsed.database in (None, "", ":memory:"):
-            raise ValueError("SQLite needs a file: readers and the writer are different connections")
+            raise ValueError("SQLite needs a file: readers and writers are different connections")
         self.url = parsed
         self.schema = None if self.is_sqlite else schema
         self._lock_file: IO[str] | None = None
@@ -105,15 +123,7 @@ class Store:
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
-            for pragma in (
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                "foreign_keys=ON",
-                f"busy_timeout={SQLITE_BUSY_MS}",
-                "cache_size=-65536",
-                "temp_store=MEMORY",
-                f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
-            ):
+            for pragma in SQLITE_WRITER_PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
 
         @event.listens_for(engine, "begin")
@@ -161,12 +171,23 @@ class Store:
         if not self.is_sqlite or self._lock_file is not None:
             return
         file = Path(f"{self.url.database}.writer").open("w")  # noqa: SIM115 - held as long as this process writes
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise WriterTaken(self.place) from error
-        self._lock_file = file
+        until = time.monotonic() + LOCK_S_MAX
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if time.monotonic() > until:
+                    file.close()
+                    raise WriterTaken(self.place) from error
+                time.sleep(LOCK_PAUSE_S)
+            else:
+                self._lock_file = file
+                return
+
+    def make_scribe(self) -> Scribe:
+        """A process that writes to the file of SQLite, and holds the writer's lock with this one."""
+        assert self._lock_file is not None, "the writer's lock comes first"
+        return Scribe(str(self.url.database), SQLITE_WRITER_PRAGMAS, self._lock_file.fileno())
 
     def connect_writer(self) -> Connection:
         """The one writing connection. Raises WriterTaken."""
@@ -180,7 +201,7 @@ class Store:
     def _lock(self, connection: Connection) -> bool:
         """Takes the schema's advisory lock, if need be once a session that has just ended lets it go."""
         lock = int.from_bytes(hashlib.sha256(f"h2market:{self.schema}".encode()).digest()[:8], "big", signed=True)
-        until = time.monotonic() + POSTGRES_LOCK_S_MAX
+        until = time.monotonic() + LOCK_S_MAX
         with connection.begin():
             if self.schema:
                 connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
@@ -190,7 +211,7 @@ class Store:
                     return True
             if time.monotonic() > until:
                 return False
-            time.sleep(POSTGRES_LOCK_PAUSE_S)
+            time.sleep(LOCK_PAUSE_S)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -258,9 +279,6 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: b
     cursor = connection.connection.cursor()
     try:
         if connection.dialect.name == "sqlite":
-            if _in_event_loop():
-                cursor.executemany(_statement(table, True, replace, 1), rows)
-                return
             for start, count in _chunks(len(rows)):
                 values = list(chain.from_iterable(rows[start : start + count]))
                 cursor.execute(_statement(table, True, replace, count), values)
@@ -273,27 +291,29 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: b
         cursor.close()
 
 
-def _in_event_loop() -> bool:
-    """Whether this is the event loop's own thread."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 def _chunks(count: int) -> Iterator[tuple[int, int]]:
     """Cuts ``count`` rows into powers of two, largest first, as (start, count).
 
     The driver lets go of the interpreter's lock and asks for it again at every row that it steps, and for that the
     writer's thread would queue behind the event loop: so it takes many rows a statement, in powers of two, which keep
-    the prepared statements few. In the event loop nobody is in the way, and a row a statement is the fastest.
+    the prepared statements few.
     """
     start = 0
     while start < count:
         size = min(SQLITE_ROWS_PER_STATEMENT_MAX, 1 << ((count - start).bit_length() - 1))
         yield start, size
         start += size
+
+
+def statements(writes: Sequence[Write]) -> list[Statement]:
+    """The writes as statements of SQLite with their rows."""
+    return [(_statement(table, True, replace, 1), rows) for table, rows, replace in writes]
+
+
+def write_rows(connection: Connection, writes: Sequence[Write]) -> None:
+    """Puts the writes into the connection's transaction."""
+    for table, rows, replace in writes:
+        _write(connection, table, rows, replace)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -1,8 +1,9 @@
 """The one writing connection, lent to one turn at a time.
 
-A turn begins in the event loop, does in the writer's thread what waits for a disk or a server, and ends in the event
-loop. So the loop never waits, and on SQLite, whose statements are mere calls, the thread is left with the commit alone:
-two threads that take turns at every statement cost more than the statements.
+A turn begins in the event loop and ends there. Between, either a process of its own writes what was decided, on SQLite
+(`kernel/scribe.py`), or the writer's thread does all that waits for a disk or a server. So the loop never waits. While
+the process writes, the next turn is decided; a turn of the thread begins once all that is written, for the thread has a
+connection of its own, and two of them never write at a time.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from kernel.scribe import Heard, NotWritten, Scribe, Statement
 from kernel.store import Store
 
 #: How long the loop waits for the thread to take a turn over: some 30 microseconds, unless the machine is overloaded.
 HAND_OVER_S_MAX = 0.01
+#: What may be on its way to the file: one transaction is written, one is there when it is.
+POSTED_MAX = 2
 
 _log = logging.getLogger("h2market.writer")
 
@@ -34,22 +39,35 @@ class Turn(NamedTuple):
     end: Callable[[], None]
 
 
-#: Begins a turn in the event loop, while nobody else has the connection; None if that was all.
-Begin = Callable[[], Turn | None]
+class Posted(NamedTuple):
+    """What is left of a turn whose transaction the scribe writes: ``end`` hears in the event loop what became of it."""
+
+    statements: Sequence[Statement]
+    end: Heard
+
+
+#: Begins a turn in the event loop, while the thread has no turn. None: that was all. "later": it wants to begin once
+#: everything that is on its way is written.
+Begin = Callable[[], Turn | Posted | Literal["later"] | None]
 
 
 class Writer:
-    """Owns the writing connection and the thread that waits for it; rooms queue for a turn. But for `start` and `stop`
-    its methods are called in one event loop."""
+    """Owns the writing connection, the thread that waits for it and the process that writes; rooms queue for a turn.
+    But for `start` and `stop` its methods are called in one event loop."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._waiting: deque[Begin] = deque()
-        self._busy = False
+        self._turn: Turn | None = None  # it has the thread, or waits for what is on its way
+        self._lent = False  # whether it has the thread
+        self._occupied = False
+        self._on_the_way = 0
         self._stopped = False
         self._begun: SimpleQueue[tuple[asyncio.AbstractEventLoop, Turn] | None] = SimpleQueue()
-        self._on_its_way = threading.Lock()
+        self._taken_over = threading.Lock()
         self._connection: Connection | None = None
+        self._reader: Connection | None = None
+        self._scribe: Scribe | None = None
         self._thread = threading.Thread(target=self._run, name="h2market-writer", daemon=True)
 
     def start(self) -> None:
@@ -58,12 +76,13 @@ class Writer:
             self._connection = self.store.connect_writer()
         self._thread.start()
 
-    def queue(self, begin: Begin) -> None:
-        """Queues for a turn, which begins at once if nobody else has the connection."""
-        self._waiting.append(begin)
-        if not self._busy:
-            self._busy = True
-            self._next()
+    def queue(self, begin: Begin, *, first: bool = False) -> None:
+        """Queues for a turn, behind the others or before them; it begins at once if nothing is in the way."""
+        if first:
+            self._waiting.appendleft(begin)
+        else:
+            self._waiting.append(begin)
+        self._next()
 
     def call(self, work: Callable[[], None]) -> None:
         """Queues ``work`` for the writer's thread."""
@@ -71,11 +90,25 @@ class Writer:
 
     @property
     def connection(self) -> Connection:
-        """The writing connection, a new one where it is broken; for whoever has the turn, or before `start`. Raises
+        """The writing connection, a new one where it is broken; for whoever has the thread, or before `start`. Raises
         what the store raises while it cannot be reached."""
         if self._connection is None or not self.sound:
             return self.reconnect()
         return self._connection
+
+    @property
+    def reader(self) -> Connection:
+        """A connection that only reads, for turns that begin in the loop: it sees what is written when it looks."""
+        if self._reader is None:
+            self._reader = self.store.read_engine.connect()
+        return self._reader
+
+    def drop_reader(self) -> None:
+        """Lets that connection go, after something went wrong: whoever reads next makes it anew."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with suppress(Exception):
+                reader.close()
 
     @property
     def sound(self) -> bool:
@@ -100,39 +133,76 @@ class Writer:
                     connection.invalidate()
 
     def stop(self) -> None:
-        """Finishes the turn that has begun, then lets the connection go. Turns that wait never begin."""
+        """Finishes what has begun, then lets the connection go. Turns that wait never begin."""
         self._stopped = True
+        if self._scribe is not None:
+            self._scribe.close()
         self._begun.put(None)
         self._thread.join()
         # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
+        self.drop_reader()
         self.store.read_engine.dispose()
         self.disconnect()
 
     def _next(self) -> None:
-        """Begins turns until one of them has work for the thread."""
-        while self._waiting and not self._stopped:
+        """Begins turns until one of them has to wait. Not while one begins or ends, which may queue for another."""
+        if self._occupied:
+            return
+        self._occupied = True
+        while self._waiting and not self._stopped and self._turn is None and self._on_the_way < POSTED_MAX:
+            begin = self._waiting.popleft()
             try:
-                turn = self._waiting.popleft()()
+                turn = begin()
             except Exception:
                 _log.exception("a turn of the writer could not begin")  # as below
                 continue
-            if turn is not None:
-                self._hand_over(turn)
-                return
-        self._busy = False
+            if turn == "later":
+                assert self._on_the_way, "a turn waits for nothing"
+                self._waiting.appendleft(begin)
+                break
+            if isinstance(turn, Posted):
+                self._post(turn)
+            else:
+                self._turn = turn
+        if self._turn is not None and not self._lent and not self._on_the_way:
+            self._lent = True
+            self._hand_over(self._turn)
+        self._occupied = False
+
+    def _post(self, turn: Posted) -> None:
+        self._on_the_way += 1
+        written = partial(self._written, turn)
+        try:
+            if self._scribe is None or self._scribe.ended:
+                self._scribe = self.store.make_scribe()
+            self._scribe.post(turn.statements, written)
+        except Exception as error:
+            _log.exception("nothing could be sent to the process that writes")
+            asyncio.get_running_loop().call_soon(written, NotWritten(str(error)))
+
+    def _written(self, turn: Posted, error: Exception | None) -> None:
+        """Whoever asked is answered first: another transaction is being written meanwhile."""
+        self._on_the_way -= 1
+        self._occupied = True
+        try:
+            turn.end(error)
+        except Exception:
+            _log.exception("a turn of the writer could not end")
+        self._occupied = False
+        self._next()
 
     def _hand_over(self, turn: Turn) -> None:
         """Gives a turn to the thread and waits until it has it. Left to race the busy loop for the interpreter's lock,
         the thread wakes and goes back to sleep a dozen times, which costs both more than this wait."""
-        self._on_its_way.acquire(blocking=False)
+        self._taken_over.acquire(blocking=False)
         self._begun.put((asyncio.get_running_loop(), turn))
-        self._on_its_way.acquire(timeout=HAND_OVER_S_MAX)
+        self._taken_over.acquire(timeout=HAND_OVER_S_MAX)
 
     def _run(self) -> None:
         while (begun := self._begun.get()) is not None:
             loop, turn = begun
-            if self._on_its_way.locked():
-                self._on_its_way.release()
+            if self._taken_over.locked():
+                self._taken_over.release()
             try:
                 turn.work()
             except Exception:
@@ -143,6 +213,7 @@ class Writer:
 
     def _done(self, turn: Turn) -> None:
         """Lets the next turn begin before this one answers: its commit runs meanwhile."""
+        self._turn, self._lent = None, False
         self._next()
         turn.end()
 

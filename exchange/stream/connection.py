@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 
+from exchange.plain import PlainPlace, read_frame
 from exchange.stream.base import Said, encode
 from exchange.stream.door import Door
 from exchange.stream.door import Place as Seat
 from exchange.stream.entry import INSTANCE, Desk
 from exchange.stream.hub import Hub
 from exchange.stream.outbox import STUCK_S_MAX, Outbox
-from exchange.stream.plain import PlainPlace, read_plain
 from exchange.stream.requests import (
     AnyRequest,
     Auth,
@@ -212,7 +212,7 @@ class Connection:
         assert self._caller is not None
         try:
             self._door.count(self._caller.key_id, time.monotonic())
-            request = read_plain(frame) or read(frame)
+            request = read_frame(frame) or read(frame)
         except H2MarketError as error:
             self._refuse(error, _id_of(frame))
             return

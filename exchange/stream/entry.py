@@ -15,9 +15,9 @@ from exchange import events as e
 from exchange.commands import AmendOrder, CancelOrder, CancelOrders, PlaceOrder
 from exchange.machine import ExchangeMachine
 from exchange.orders_api import change_answer, order_answer, order_key, place_command
+from exchange.plain import PlainPlace
 from exchange.service import ExchangeService
 from exchange.stream.base import Said, encode
-from exchange.stream.plain import PlainPlace
 from exchange.stream.requests import Amend, Cancel, CancelAll, Changing, Once, Place
 from exchange.stream.said_talk import AllCancelled, CancelledPart, Changed, Entry, OnDisconnect, Placed
 from kernel.auth import Principal

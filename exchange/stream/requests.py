@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from exchange.model import LOADS_MAX, Side
-from exchange.orders_api import BATCH_ORDERS_MAX, NewOrder
+from exchange.model import BATCH_ORDERS_MAX, LOADS_MAX, Side
+from exchange.orders_api import NewOrder
 from exchange.stream.base import Channel
 from exchange.stream.said_talk import OnDisconnect
 from kernel.edge import Body, PriceIn

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import Connection, RootTransaction, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 import kernel.sequencer
@@ -16,38 +16,25 @@ from kernel.messages import Recorded
 from kernel.room import Room
 from kernel.sequencer import Sequencer
 from tests.kernel.counter import Add
+from tests.kernel.faults import break_next_commit
 from tests.kernel.test_sequencer import ROOMS, findings, key, running, values
 
 WAIT_S = 10
 
 
 class Outage:
-    """Cuts the writing connection at its next COMMIT, before or after the store took it, and lets no new one in until
+    """Cuts the connection at the next COMMIT, before or after the store took it, and lets no new one in until
     it is over, or until ``attempts`` to connect have failed."""
 
     def __init__(self, sequencer: Sequencer, attempts: int = 1_000_000) -> None:
         self._store = sequencer.writer.store
         self._connect = self._store.connect_writer
-        self._begin = sequencer.writer.connection.begin
-        self._connection = sequencer.writer.connection
+        self._sequencer = sequencer
         self._attempts = attempts
 
     def begin(self, *, committed: bool) -> None:
         """Lets the store go at the next COMMIT."""
-        outage = self
-
-        class Breaking:
-            def __init__(self) -> None:
-                self.transaction = outage._begin()
-
-            def commit(self) -> None:
-                if committed:
-                    self.transaction.commit()
-                else:
-                    self.transaction.rollback()
-                raise ConnectionError("the connection broke")
-
-        self._connection.begin = Breaking  # type: ignore[method-assign, assignment]
+        break_next_commit(self._sequencer, committed=committed)
         self._store.connect_writer = self._away  # type: ignore[method-assign]
 
     def end(self) -> None:
@@ -76,15 +63,6 @@ async def mended(sequencer: Sequencer) -> None:
         with suppress(Unavailable):
             await sequencer.mend()
         await asyncio.sleep(0.02)
-
-
-_commit = RootTransaction.commit
-
-
-def commit_and_break(transaction: RootTransaction) -> None:
-    """The commit goes through, its answer does not."""
-    _commit(transaction)
-    raise OperationalError("COMMIT", {}, ConnectionResetError())
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +176,7 @@ def test_a_commit_whose_answer_was_lost_is_told_of_without_another_request(
             await sequencer.submit(Add("a", 1), actor="K1")
             with monkeypatch.context() as away:
                 away.setattr(sequencer.writer.store, "connect_writer", no_connection)
-                away.setattr(RootTransaction, "commit", commit_and_break)
+                break_next_commit(sequencer, committed=True)
                 with pytest.raises(OutcomeUnknown):
                     await sequencer.submit(Add("a", 10), actor="K1", key=key("k"))
             assert heard == [1]

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from kernel.batch import Batch
 from kernel.clock import SimulatedClock
 from kernel.errors import Internal, KeyReused, Unavailable
-from kernel.room import Room
-from kernel.sequencer import Cursor, Envelope, Key, Sequencer, Writer
-from kernel.store import Store, WriterTaken
+from kernel.machine import Changes
+from kernel.room import Room, table_of
+from kernel.sequencer import Cursor, Envelope, Key, Outcome, Sequencer, Writer
+from kernel.store import Store, Write, WriterTaken
 from kernel.verify import verify_room
-from tests.kernel.counter import Add, Added, BelowZero, Explode, memory_room, view_room
+from kernel.writer import POSTED_MAX
+from tests.kernel.counter import Add, Added, BelowZero, CounterRow, Explode, memory_room, view_room
+from tests.kernel.faults import Held, break_next_commit
 
 ROOMS = pytest.mark.parametrize("make_room", [memory_room, view_room])
 
@@ -59,7 +60,7 @@ def wait_for(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110 - what is waited for says nothing by itself
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
 
 def key(name: str, body: bytes = b"") -> Key:
@@ -137,15 +138,15 @@ def test_a_failed_commit_refuses_the_batch_and_service_goes_on(
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
             await sequencer.submit(Add("a", 1), actor="K1")
-            append = sequencer.room.log.append
+            writes = sequencer.room.writes
 
-            def fail(connection: Connection, rows: object) -> None:
-                raise OSError("the disk is full")
+            def spoiled(_changes: Changes) -> list[Write]:
+                return [Write(table_of(CounterRow), [("a",)], replace=True)]
 
-            sequencer.room.log.append = fail  # type: ignore[method-assign]
+            sequencer.room.writes = spoiled  # type: ignore[method-assign, assignment]
             with pytest.raises(Unavailable):
                 await sequencer.submit(Add("a", 10), actor="K1")
-            sequencer.room.log.append = append  # type: ignore[method-assign]
+            sequencer.room.writes = writes  # type: ignore[method-assign]
             outcome = await sequencer.submit(Add("a", 100), actor="K1")
             assert outcome.seq == 2
             assert values(sequencer) == {"a": 101}
@@ -157,26 +158,12 @@ def test_a_failed_commit_refuses_the_batch_and_service_goes_on(
 @ROOMS
 @pytest.mark.parametrize("committed", [True, False])
 def test_an_unknown_commit_is_read_back(database_url: str, make_room: Callable[[], Room], committed: bool) -> None:
-    """The connection breaks during COMMIT, once after and once before the database took it."""
+    """Who writes is gone during COMMIT, once after and once before the database took it."""
 
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
             await sequencer.submit(Add("a", 1), actor="K1")
-            connection = sequencer.writer.connection
-            begin = connection.begin
-
-            class Breaking:
-                def __init__(self) -> None:
-                    self.transaction = begin()
-
-                def commit(self) -> None:
-                    if committed:
-                        self.transaction.commit()
-                    else:
-                        self.transaction.rollback()
-                    raise ConnectionError("the connection broke")
-
-            connection.begin = Breaking  # type: ignore[method-assign, assignment]
+            break_next_commit(sequencer, committed=committed)
             if committed:
                 assert (await sequencer.submit(Add("a", 10), actor="K1")).seq == 2
             else:
@@ -191,25 +178,18 @@ def test_an_unknown_commit_is_read_back(database_url: str, make_room: Callable[[
 
 @ROOMS
 def test_a_key_sent_again_while_its_commit_runs_takes_effect_once(
-    database_url: str, make_room: Callable[[], Room], monkeypatch: pytest.MonkeyPatch
+    database_url: str, make_room: Callable[[], Room]
 ) -> None:
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
-            begun, go_on, commit = threading.Event(), threading.Event(), Sequencer._commit
-
-            def wait(self: Sequencer, batch: Batch) -> None:
-                begun.set()
-                assert go_on.wait(10)
-                commit(self, batch)
-
-            monkeypatch.setattr(Sequencer, "_commit", wait)
+            held = Held(sequencer)
             first = asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1", key=key("k")))
-            await until(begun.is_set)
+            await until(held.begun.is_set)
             same = asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1", key=key("k")))
             other = asyncio.ensure_future(sequencer.submit(Add("a", 2), actor="K1", key=key("k", b"another body")))
             await asyncio.sleep(0.02)
             assert not (first.done() or same.done() or other.done())
-            go_on.set()
+            held.go_on()
             assert ((await first).replayed, (await same).replayed, (await same).seq) == (False, True, 1)
             with pytest.raises(KeyReused):
                 await other
@@ -219,32 +199,70 @@ def test_a_key_sent_again_while_its_commit_runs_takes_effect_once(
     asyncio.run(run())
 
 
-def test_a_batch_that_fails_takes_no_later_one_with_it(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What arrives during a commit that fails is decided on the rebuilt room."""
+def test_what_is_decided_while_another_batch_is_written_stands_on_it(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, memory_room()) as sequencer:
+            held = Held(sequencer)
+            sent = []
+            for amount in (5, -5, -1):
+                sent.append(asyncio.ensure_future(sequencer.submit(Add("a", amount), actor="K1")))
+                await asyncio.sleep(0.02)
+            seen = asyncio.ensure_future(sequencer.read(lambda machine: machine.counters["a"].value))
+            await asyncio.sleep(0.02)
+            assert not (seen.done() or any(one.done() for one in sent))
+            held.go_on()
+            assert [(await one).seq for one in sent[:2]] == [1, 2]
+            with pytest.raises(BelowZero):
+                await sent[2]
+            assert (await seen, values(sequencer), findings(sequencer)) == (0, {"a": 0}, [])
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_batch_that_fails_takes_those_on_top_of_it_and_no_later_one(sqlite_url: str, committed: bool) -> None:
+    """What was decided on a batch that is not written never happened; what waits is decided on the rebuilt room."""
 
     async def run() -> None:
         async with running(sqlite_url, memory_room()) as sequencer:
             await sequencer.submit(Add("a", 1), actor="K1")
-            begun, go_on, commit = threading.Event(), threading.Event(), Sequencer._commit
-
-            def fail(self: Sequencer, batch: Batch) -> None:
-                begun.set()
-                assert go_on.wait(10)
-                monkeypatch.setattr(Sequencer, "_commit", commit)
-                batch.transaction.rollback()
-                raise OSError("the disk is full")
-
-            monkeypatch.setattr(Sequencer, "_commit", fail)
+            heard: list[int] = []
+            sequencer.on_commit(lambda recorded: heard.extend(one.seq for one in recorded))
+            break_next_commit(sequencer, committed=committed)
             doomed = [asyncio.ensure_future(sequencer.submit(Add("a", 10), actor="K1")) for _ in range(3)]
-            await until(begun.is_set)
-            late = asyncio.ensure_future(sequencer.submit(Add("a", 100), actor="K1"))
+            await until(lambda: sequencer.writer._on_the_way == 1 or doomed[0].done())
+            on_top = asyncio.ensure_future(sequencer.submit(Add("a", 100), actor="K1"))
+            await until(lambda: sequencer.writer._on_the_way == POSTED_MAX or doomed[0].done())
+            later = asyncio.ensure_future(sequencer.submit(Add("a", 1_000), actor="K1"))
             seen = asyncio.ensure_future(sequencer.read(lambda machine: machine.counters["a"].value))
-            await asyncio.sleep(0.02)
-            go_on.set()
-            refused = await asyncio.gather(*doomed, return_exceptions=True)
-            assert [type(one) for one in refused] == [Unavailable] * 3
-            assert ((await late).seq, await seen) == (2, 1)  # a read sees what was committed before its batch
-            assert (values(sequencer), sequencer.rebuilds, findings(sequencer)) == ({"a": 101}, 1, [])
+            first = await asyncio.gather(*doomed, return_exceptions=True)
+            second = (await asyncio.gather(on_top, return_exceptions=True))[0]
+            await asyncio.gather(later, seen)
+            if committed:
+                assert [getattr(one, "seq", None) for one in first] == [2, 3, 4]
+            else:
+                assert [type(one) for one in (*first, second)] == [Unavailable] * 4
+            took = 100 if isinstance(second, Outcome) else 0
+            assert values(sequencer) == {"a": 1_001 + 30 * committed + took}
+            assert (findings(sequencer), sequencer.broken) == ([], None)
+            assert heard == list(range(2, sequencer.tail.seq + 1))
+
+    asyncio.run(run())
+
+
+def test_a_process_that_writes_and_is_killed_is_started_again(sqlite_url: str) -> None:
+    async def run() -> None:
+        async with running(sqlite_url, memory_room()) as sequencer:
+            done = 0
+            for round_ in range(5):
+                sent = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1")) for _ in range(50)]
+                await asyncio.sleep(0.002 * round_)
+                if (scribe := sequencer.writer._scribe) is not None:
+                    scribe._process.kill()
+                results = await asyncio.gather(*sent, return_exceptions=True)
+                assert all(isinstance(one, Unavailable | Outcome) for one in results)
+                done += sum(isinstance(one, Outcome) for one in results)
+            assert (values(sequencer), findings(sequencer)) == ({"a": done}, [])
 
     asyncio.run(run())
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from exchange.orders_api import place_command
-from exchange.stream.plain import read_plain
+from exchange.orders_api import NewOrder, OrderBatch, place_command, terms_of
+from exchange.plain import read_batch, read_frame, read_order
 from exchange.stream.requests import Place, read
 from kernel.errors import H2MarketError
 from tests.exchange.market import order
@@ -51,7 +52,7 @@ FRAMES = st.fixed_dictionaries(
 @given(FRAMES)
 def test_a_frame_reads_the_same_on_both_ways(frame: dict[str, Any]) -> None:
     text = json.dumps(frame)
-    short = read_plain(text)
+    short = read_frame(text)
     if short is None:
         return
     long = read(text)
@@ -60,9 +61,44 @@ def test_a_frame_reads_the_same_on_both_ways(frame: dict[str, Any]) -> None:
     assert short.terms == [place_command("P1", "K1", one).terms for one in long.orders]
 
 
+@given(orders())
+def test_an_order_reads_the_same_on_both_ways(body: dict[str, Any]) -> None:
+    text = json.dumps(body).encode()
+    short = read_order(text)
+    if short is not None:
+        assert short == terms_of(TypeAdapter(NewOrder).validate_json(text))
+
+
+@given(
+    st.fixed_dictionaries(
+        {"orders": st.lists(orders(), max_size=3)},
+        optional={"group": st.sampled_from(("reject_partially", "reject_all", "basket", "x")), "more": st.just(1)},
+    )
+)
+def test_a_batch_reads_the_same_on_both_ways(body: dict[str, Any]) -> None:
+    text = json.dumps(body).encode()
+    short = read_batch(text)
+    if short is not None:
+        long = TypeAdapter(OrderBatch).validate_json(text)
+        assert (short, "reject_partially") == ([terms_of(one) for one in long.orders], long.group)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"client_order_id":"a","client_order_id":"b","product_id":"X","side":"buy","price":"1","loads":1}',
+        b' \n{"client_order_id":"a","product_id":"\\u0058","side":"sell","price":"1.5","loads":2} ',
+    ],
+)
+def test_odd_json_reads_the_same_on_both_ways(text: bytes) -> None:
+    assert read_order(text) == terms_of(TypeAdapter(NewOrder).validate_json(text))
+
+
 def test_plain_orders_go_the_short_way() -> None:
+    assert read_order(json.dumps(GOOD).encode()) is not None
+    assert len(read_batch(json.dumps({"orders": [GOOD] * 100}).encode()) or ()) == 100
     frame = {"op": "place", "id": "p1", "orders": [GOOD, {**GOOD, "time_in_force": "ioc"}]}
-    short = read_plain(json.dumps(frame).encode())
+    short = read_frame(json.dumps(frame).encode())
     assert short is not None
     assert [one.time_in_force for one in short.terms] == ["gtc", "ioc"]
     assert short.terms[0].price_fen_per_kg == 2_000
@@ -70,7 +106,7 @@ def test_plain_orders_go_the_short_way() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"op":"place","orders":[]}', '{"op":"ping"}', "nonsense"])
 def test_other_frames_do_not(text: str) -> None:
-    assert read_plain(text) is None
+    assert read_frame(text) is None
     if text != '{"op":"ping"}':
         with pytest.raises(H2MarketError):
             read(text)

@@ -1,0 +1,93 @@
+"""Commits that break off, and commits that are held up, whichever way a room's batches take to the store."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Transaction
+
+from kernel.batch import Batch
+from kernel.scribe import Heard, Lost, Scribe, Statement
+from kernel.sequencer import Sequencer
+from kernel.writer import Posted, Writer
+
+
+def break_next_commit(sequencer: Sequencer, *, committed: bool) -> None:
+    """Whoever writes the room's next batch is gone before it can say what became of it: the store took it, or not."""
+    if sequencer._decides_in_loop:
+        _break_scribe(sequencer.writer, committed)
+    else:
+        _break_connection(sequencer.writer, committed)
+
+
+def _break_connection(writer: Writer, committed: bool) -> None:
+    begin = writer.connection.begin
+
+    class Breaking:
+        def __init__(self) -> None:
+            self.transaction = begin()
+
+        def commit(self) -> None:
+            if committed:
+                self.transaction.commit()
+            else:
+                self.transaction.rollback()
+            raise ConnectionError("the connection broke")
+
+    writer.connection.begin = Breaking  # type: ignore[method-assign, assignment]
+
+
+def _break_scribe(writer: Writer, committed: bool) -> None:
+    scribe = writer._scribe
+    assert scribe is not None, "nothing was written yet"
+    post = scribe.post
+
+    def take_and_die(statements: Sequence[Statement], heard: Heard) -> None:
+        post(statements, lambda error: die(scribe, heard) if error is None else heard(error))
+        if not committed:
+            scribe._process.kill()
+
+    def die(scribe: Scribe, heard: Heard) -> None:
+        scribe._waiting.appendleft(heard)
+        scribe._end(Lost("the process that writes has ended"))
+
+    if not committed:
+        scribe._process.send_signal(signal.SIGSTOP)  # it has surely not written what comes now
+    scribe.post = take_and_die  # type: ignore[method-assign]
+
+
+class Held:
+    """Commits of a room wait before anybody hears of them, from now until `go_on`."""
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self.begun = threading.Event()
+        self._go_on = threading.Event()
+        self._held: list[tuple[Posted, Exception | None]] = []
+        self._writer = sequencer.writer
+        self._written = sequencer.writer._written
+        commit = sequencer._commit
+
+        def wait(transaction: Transaction, batch: Batch) -> None:
+            self.begun.set()
+            assert self._go_on.wait(10)
+            commit(transaction, batch)
+
+        sequencer._commit = wait  # type: ignore[method-assign]
+        sequencer.writer._written = self._hold  # type: ignore[method-assign]
+
+    def _hold(self, turn: Posted, error: Exception | None) -> None:
+        self.begun.set()
+        if self._go_on.is_set():
+            self._written(turn, error)
+        else:
+            self._held.append((turn, error))
+
+    def go_on(self) -> None:
+        """Lets them be heard of. In the event loop."""
+        self._go_on.set()
+        held: Any = self._held
+        while held:
+            self._written(*held.pop(0))
