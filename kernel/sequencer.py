@@ -291,7 +291,8 @@ class Sequencer:
                 unit.answer(unit.outcome)
             except Exception:
                 _log.exception("a caller of %s could not be answered", self.room.name)
-        self._see_to_snapshot()
+        if self.tail.seq - self._snapshot_seq >= self.snapshot_every:
+            self._begin_snapshot()
 
     def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
         """Serves the units that only read, while the state is what is committed; gives back the others."""
@@ -374,24 +375,21 @@ class Sequencer:
         self.rebuilds += 1
         return True
 
-    def _see_to_snapshot(self) -> None:
-        """In the loop: has a snapshot stored that is due; of a state that is large, by another process."""
-        if self.tail.seq - self._snapshot_seq < self.snapshot_every or (self.maker is not None and self.maker.busy):
-            return
-        self._snapshot_seq = self.tail.seq
-        if self.maker is not None and self._state_is_large:
-            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
-        else:
-            self.writer.call(self._snapshot)
-
-    @property
-    def _state_is_large(self) -> bool:
-        """As far as the snapshot before tells, if there is one that was made lately."""
+    def _begin_snapshot(self) -> None:
+        """In the loop: has a small state stored in a turn of the thread, a large one made by another process."""
+        # As far as the snapshot before tells, if there is one that was made lately.
         unknown = self.tail.seq - self.room.snapshot_seq > 2 * self.snapshot_every
-        return unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX
+        if self.maker is None or not (unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX):
+            self._snapshot_seq = self.tail.seq
+            self.writer.call(self._snapshot)
+        elif not self.maker.busy:
+            self._snapshot_seq = self.tail.seq
+            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
 
     def _snapshot(self) -> None:
         """In the writer's thread, when nothing is on its way."""
+        if self._failed or self.broken is not None:
+            return  # the machine is ahead of its log until it is rebuilt
         try:
             connection = self.writer.connection
             with connection.begin():

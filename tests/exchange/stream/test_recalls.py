@@ -80,12 +80,12 @@ def test_each_party_hears_of_its_own_side(served: Served) -> None:
             assert of(await other.until_quiet(), "own") == []
         async with served.client("buyer") as late:
             await late.ask(op="subscribe", channel="own", since=since)
-            told: list[Message] = []
+            heard: list[Message] = []
             async with asyncio.timeout(PATIENCE_S):
-                while len(told) < len(STEPS):
+                while len(heard) < len(STEPS):
                     items = [item for message in of(await late.until_quiet(), "own") for item in message["events"]]
-                    told += [item for item in items if item["event"] == "recall"]
-            assert [item["change"] for item in told] == STEPS
+                    heard += [item for item in items if item["event"] == "recall"]
+            assert [item["change"] for item in heard] == STEPS
 
     asyncio.run(run())
 
