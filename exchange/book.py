@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from exchange.account import Account
 from exchange.level import Level
@@ -71,6 +73,14 @@ class Ladder:
             level.queue.append(order)
             level.loads += order.shown_loads
         order.resting = True
+
+    def fill(self, orders: Iterable[Order]) -> None:
+        """Puts many orders that rest into an empty side; they come in order of priority."""
+        for price, queue in groupby(orders, attrgetter("price_fen_per_kg")):
+            level = self.levels[price] = Level(price, 0, deque(queue))
+            level.loads = sum(order.shown_loads for order in level.queue)
+            self.keys.append(price * self.sign)
+        self.keys.reverse()
 
     def remove(self, order: Order) -> None:
         """Takes an order out from wherever it stands."""
@@ -134,6 +144,7 @@ class Book:
         "continuous",
         "high",
         "last_price",
+        "last_trade",
         "low",
         "mass_kg",
         "product",
@@ -163,6 +174,7 @@ class Book:
         self.continuous = product.phase == "continuous"
         self.trading = False  # continuous, in an open market that is not halted
         self.last_price = 0  # of the last trade; 0: none yet
+        self.last_trade = 0  # the trade that made it; 0: none, or an auction did
         self.aside = 0  # orders that wait beside the ladders
         # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.
         self.stops: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}

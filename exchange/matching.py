@@ -94,7 +94,7 @@ def trade(
             )  # fmt: skip
         events.append(traded)
         trades[trade_id] = (traded, at)
-        book.last_price = price
+        book.last_price, book.last_trade = price, trade_id
         fill(state, book, ladder, level, resting, loads, price_sum, trade_id, at)
         order.open_loads = open_loads - loads
         filled += loads
@@ -208,7 +208,7 @@ def _trade_implied(
     for traded, part in ((haulage, route.haulage), (hydrogen, route.ex_works)):
         events.append(traded)
         state.changes.trades[traded.trade_id] = (traded, at)
-        part.last_price = traded.price_fen_per_kg
+        part.last_price, part.last_trade = traded.price_fen_per_kg, traded.trade_id
         if part is not book:
             sell = implied.second if traded is haulage or book is route.haulage else implied.first
             fill_head(state, part, part.asks, sell, traded, at)

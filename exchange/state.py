@@ -33,6 +33,7 @@ from exchange.model import (
     commodity_of,
 )
 from exchange.pace import Pace
+from exchange.recalled import Recalls
 from exchange.routes import routes_with
 
 
@@ -51,6 +52,7 @@ class ExchangeState:
         self.vendors: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
         self.windows: dict[tuple[Commodity, int], dict[str, CapacityLimit]] = {}
         self.dead_men: dict[str, DeadMan] = {}
+        self.recalls = Recalls()
         self.expiring: list[tuple[int, int]] = []  # a heap of (time, order): those gone meanwhile are still in it
 
     def account(self, participant_id: str) -> Account:
@@ -307,7 +309,8 @@ def _order_changed(state: ExchangeState, order: Order, at: int, seq: int) -> Non
 def traded(state: ExchangeState, event: e.Traded, at: int, _seq: int) -> None:
     state.changes.trades[event.trade_id] = (event, at)
     if event.taker_order_id:  # what was agreed elsewhere tells nothing of this market
-        state.books[event.product_id].last_price = event.price_fen_per_kg
+        book = state.books[event.product_id]
+        book.last_price, book.last_trade = event.price_fen_per_kg, event.trade_id
     for order_id in (event.sell_order_id, event.buy_order_id):
         order = state.orders[order_id]
         terms = order.terms

@@ -74,7 +74,7 @@ def decide() -> tuple[list[bytes], End]:
                 events = run.machine.apply(command, at, seq)  # type: ignore[arg-type]
             except H2MarketError:
                 continue
-            flow.learn(events)
+            flow.learn(events, at)
             for event in events:
                 line = Line(seq, at, type(event).__name__, msgspec.Raw(CODEC.encode(event)))
                 lines.append(msgspec.json.encode(line))
