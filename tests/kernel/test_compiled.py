@@ -119,6 +119,25 @@ def test_the_sources_are_all_that_is_compiled() -> None:
     assert described == {path for path in paths if path.endswith(".pxd")}
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_class_laid_out_in_c_declares_every_attribute(module: str) -> None:
+    """What a constructor sets and the .pxd file does not name is an AttributeError once it is compiled."""
+    source = Path(__file__).parents[2].joinpath(*module.split("."))
+    described = source.with_suffix(".pxd").read_text("utf-8")
+    for cls in ast.parse(source.with_suffix(".py").read_text("utf-8")).body:
+        block = re.search(rf"^cdef class {getattr(cls, 'name', '-')}\b.*\n((?:    .*\n|\n)*)", described, re.MULTILINE)
+        if block is None:
+            continue
+        lines = re.findall(r"^    cdef public \w+ (.*)$", block[1], re.MULTILINE)
+        declared = {name for line in lines for name in line.split(", ")}
+        assigned = {
+            node.attr
+            for node in ast.walk(cls)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+        }
+        assert assigned <= declared | {"tables"}
+
+
 def test_no_field_is_deleted() -> None:
     """Compiled code finds nothing where a field was deleted, not even an error."""
     root = Path(__file__).parents[2]
