@@ -343,7 +343,10 @@ class Sequencer:
             try:
                 connection = self.writer.reconnect()
                 with connection.begin():
-                    return bool(batch.rows) and self.room.log.hash_at(connection, tail.seq) == tail.hash
+                    if batch.rows and self.room.log.hash_at(connection, tail.seq) == tail.hash:
+                        return True
+                self.writer.store.forget_unfinished(connection)
+                return False
             except Exception as error:
                 if time.monotonic() >= until:
                     raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error

@@ -100,7 +100,7 @@ class Writer:
     def reader(self) -> Connection:
         """A connection that only reads, for turns that begin in the loop: it sees what is written when it looks."""
         if self._reader is None:
-            self._reader = self.store.read_engine.connect()
+            self._reader = self.store.connect_reader()
         return self._reader
 
     def drop_reader(self) -> None:
