@@ -56,10 +56,6 @@ class Finding(NamedTuple):
 class Room(ABC):
     """One service's log with the machine that decides what goes into it."""
 
-    #: Whether a batch that failed half-way leaves something in memory that must be rebuilt.
-    name: str
-    tail: Tail
-
     def __init__(
         self,
         name: str,

@@ -29,7 +29,7 @@ Heard = Callable[[Exception | None], None]
 _MARSHAL_VERSION = 2
 _RECEIVED_MAX = 1 << 16
 #: How long the process may take to write what it has and to end.
-END_S_MAX = 30.0
+END_S_MAX = 10.0
 
 
 class NotWritten(Exception):

@@ -53,14 +53,14 @@ Begin = Callable[[], Turn | Posted | Literal["later"] | None]
 
 class Writer:
     """Owns the writing connection, the thread that waits for it and the process that writes; rooms queue for a turn.
-    But for `start` and `stop` its methods are called in one event loop."""
+    `queue`, `call` and `put_right` are called in one event loop."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._waiting: deque[Begin] = deque()
         self._turns: deque[Turn] = deque()  # begun, and waiting for what is on its way
         self._lent = False  # whether a turn has the thread
-        self._occupied = False
+        self._occupied = False  # a turn is just beginning or ending
         self._on_the_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
@@ -155,7 +155,7 @@ class Writer:
         self.disconnect()
 
     def _rest(self) -> None:
-        """Waits until nothing that has begun is left, but no longer than for the process that writes."""
+        """Waits until nothing that has begun is left, but no longer than the process that writes may take."""
         loop = self._loop
         if loop is not None and loop.is_running() and running_loop() is not loop:
             loop.call_soon_threadsafe(self._next)
