@@ -22,11 +22,12 @@ demo serve: export DATABASE_URL ?= sqlite:///var/h2market.db
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint lint-style lint-types lint-arrows lint-tree fix bench lock
+.PHONY: help setup demo serve test test-compiled coverage lint lint-style lint-types lint-arrows lint-tree fix bench \
+	lock compiled pure
 
 help: ## List these commands | 列出这些命令
 	@sed -n 's/^\([a-z]*\):.*## \(.*\) | \(.*\)$$/  make \1@\2@\3/p' Makefile | \
-	while IFS=@ read -r name english chinese; do printf '%-14s%-62s%s\n' "$$name" "$$english" "$$chinese"; done
+	while IFS=@ read -r name english chinese; do printf '%-16s%-64s%s\n' "$$name" "$$english" "$$chinese"; done
 
 setup: $(STAMP) ## Make .venv from the lock; skipped while the lock stands | 按锁定文件建立 .venv；锁未变则跳过
 
@@ -48,6 +49,13 @@ serve: $(STAMP) ## Serve API, documents and console on the demo's database | 在
 
 test: $(STAMP) ## Run the tests; ARGS='-k book' chooses | 运行测试；ARGS='-k book' 可选择
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+# Cases that are the same in every run: what hypothesis happens to find does not count.
+CORE_TESTS := $(addprefix tests/exchange/test_,cases.py book.py calendar.py following.py)
+
+coverage: $(STAMP) ## Prove that cases take every branch of the core | 证明用例走遍核心的每个分支
+	@$(BIN)/coverage run -m pytest -q $(CORE_TESTS) $(ARGS)
+	@$(BIN)/coverage report
 
 lint: lint-style lint-types lint-arrows lint-tree ## Check style, types, arrows, files, locks | 检查风格、类型、依赖、文件与锁
 
@@ -72,6 +80,17 @@ fix: $(STAMP) ## Repair what ruff can repair | 自动修复 ruff 能修复之处
 
 bench: $(STAMP) ## Measure, rivals in the same run | 性能测量，与对手同场比较
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+compiled: $(STAMP) ## Compile the exchange's core in place; needs a C compiler | 就地编译交易核心；需要 C 编译器
+	@$(BIN)/python -m tools.compile_core
+
+pure: $(STAMP) ## Take the compiled core away | 移除已编译的核心
+	@$(BIN)/python -m tools.compile_core --remove
+
+# What holds for the sources as they stand holds for what is compiled from them. SQLite is enough for that.
+test-compiled: $(STAMP)
+	@$(BIN)/python -m tools.compile_core --into .cache/compiled
+	@cd .cache/compiled && ../../$(BIN)/python -m pytest -q -n auto -k "not postgres" tests/exchange $(ARGS)
 
 # --no-config and the unset variables keep the wheelhouse of one machine out of a lock meant for all of them.
 COMPILE := env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCKER)/bin/uv pip compile --quiet --no-config --universal \

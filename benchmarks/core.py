@@ -4,8 +4,10 @@
 
 Runs the flow of `benchmarks.flow` through `ExchangeMachine`: roles, trading limits, self-trade check, events and
 changed rows included, store and network not. Every core must end with the flow's known outcome before its rate counts.
-Rivals from PyPI are measured in the same run, in turns with ours: LightMatchingEngine, pyorderbook. Only ratios within
-one run mean something; rates differ from machine to machine.
+Ours is measured as it stands, "h2market", and compiled from the same sources, "h2market compiled": whichever of the two
+this process does not run takes its turns in another, and is made for that where it can be. Rivals from PyPI are
+measured in the same run, in turns with ours: LightMatchingEngine, pyorderbook. Only ratios within one run mean
+something; rates differ from machine to machine.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ import gc
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
+from benchmarks import variants
 from benchmarks.cores import OTHER_CORES, batches
 from benchmarks.flow import KNOWN_COUNT, KNOWN_OUTCOMES, SHAPES, Outcome, Step, make_flow
 from exchange.commands import (
@@ -36,6 +41,7 @@ from exchange.machine import ExchangeMachine
 from exchange.market import RATE_MAX
 from exchange.model import GRANTED_FEN_MAX, LOADS_MAX, PRICE_FEN_PER_KG_MAX, OrderTerms
 from kernel.messages import Command
+from tools.compile_core import CannotCompile, what_lacks
 
 QUICK_COUNT = 50_000
 ROUNDS = 5
@@ -129,24 +135,35 @@ def run_core(commands: Sequence[Command], digest: str) -> float:
     return seconds
 
 
-def measure(shape: str, count: int, rounds: int) -> dict[str, object]:
-    """The median rates of one shape, ours first, and how many times each rival's ours is."""
+def prepare(shape: str, count: int) -> tuple[list[Step], Outcome, str, Callable[[], float]]:
+    """A flow, its outcome, the digest of our state after it, and what runs our core once."""
     steps, expected = make_flow(shape, count)
     assert count != KNOWN_COUNT or expected == KNOWN_OUTCOMES[shape], "the flow itself is not the known one"
     commands, outcome, digest = rehearse(steps)
     assert outcome == expected, f"the core made {outcome} of the flow, not {expected}"
-    cores: dict[str, Callable[[], float]] = {"h2market": functools.partial(run_core, commands, digest)}
-    for name, run in OTHER_CORES.items():
-        cores[name] = functools.partial(run, steps, expected)
-    seconds: dict[str, list[float]] = {name: [] for name in cores}
     # What is alive by now is the benchmark's own: no core pays for the collector looking at it.
     gc.collect()
     gc.freeze()
-    for _ in range(rounds):
-        for name, run_once in cores.items():
-            if sum(seconds[name]) < PATIENCE_S:
-                gc.collect()
-                seconds[name].append(run_once())
+    return steps, expected, digest, functools.partial(run_core, commands, digest)
+
+
+def measure(shape: str, count: int, rounds: int) -> dict[str, object]:
+    """The median rates of one shape, and how many times each rival's each of ours is."""
+    steps, expected, digest, run_own = prepare(shape, count)
+    cores: dict[str, Callable[[], float]] = {variants.OWN: run_own}
+    with ExitStack() as others:
+        try:
+            cores[variants.OTHER] = others.enter_context(variants.other_variant(shape, count, digest))
+        except CannotCompile as lack:
+            print(f"{variants.OTHER} is not measured: {lack}", file=sys.stderr)
+        for name, run in OTHER_CORES.items():
+            cores[name] = functools.partial(run, steps, expected)
+        seconds: dict[str, list[float]] = {name: [] for name in cores}
+        for _ in range(rounds):
+            for name, run_once in cores.items():
+                if sum(seconds[name]) < PATIENCE_S:
+                    gc.collect()
+                    seconds[name].append(run_once())
     gc.unfreeze()
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     return {
@@ -155,7 +172,12 @@ def measure(shape: str, count: int, rounds: int) -> dict[str, object]:
         "rounds": {name: len(times) for name, times in seconds.items()},
         "outcome": expected._asdict(),
         "commands_per_s": {name: round(count / median) for name, median in medians.items()},
-        **{f"ratio_{name.lower()}": round(medians[name] / medians["h2market"], 2) for name in OTHER_CORES},
+        **{
+            f"ratio_{rival.lower()}{suffix}": round(medians[rival] / medians[own], 2)
+            for own, suffix in (("h2market", ""), ("h2market compiled", "_compiled"))
+            for rival in OTHER_CORES
+            if own in medians
+        },
     }
 
 
@@ -167,18 +189,26 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help="the median of so many runs counts, of a slow rival fewer"
     )
+    parser.add_argument("--serve", type=int, metavar="N", help=argparse.SUPPRESS)  # one variant, for another process
     options = parser.parse_args()
+    if options.serve:
+        _, _, digest, run_own = prepare(options.shape[0], options.serve)
+        variants.serve(digest, run_own)
+        return
     count, rounds = (QUICK_COUNT, 1) if options.quick else (KNOWN_COUNT, options.rounds)
     results = [measure(shape, count, rounds) for shape in options.shape or SHAPES]
     if options.json:
-        print(json.dumps({"python": platform.python_version(), "results": results}, indent=2))
+        about = {"python": platform.python_version(), "this_process": variants.OWN, "not_compiled": what_lacks()}
+        print(json.dumps({**about, "results": results}, ensure_ascii=False, indent=2))
         return
     for result in results:
-        print(f"{result['shape']}: {count:,} commands, median of {rounds}; commands per second of CPU")
         rates = result["commands_per_s"]
         assert isinstance(rates, dict)
+        ours = [name for name in (variants.OWN, variants.OTHER) if name in rates]
+        print(f"{result['shape']}: {count:,} commands, median of {rounds}; commands per second of CPU, ours in times")
+        print(f"  {'':<34}" + "".join(f"{own:>20}" for own in ours))
         for name, rate in rates.items():
-            print(f"  {name:<22}{rate:>12,}  {rates['h2market'] / rate:>6.2f} x")
+            print(f"  {name:<22}{rate:>12,}" + "".join(f"{rates[own] / rate:>18.2f} x" for own in ours))
 
 
 if __name__ == "__main__":

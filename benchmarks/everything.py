@@ -12,7 +12,16 @@ from random import Random
 from exchange import commands as c
 from exchange import events as e
 from exchange.market import RATE_MAX
-from exchange.model import GRANTED_FEN_MAX, LOADS_MAX, OrderOptions, OrderTerms, SelfTradeMode, Side, TimeInForce
+from exchange.model import (
+    GRANTED_FEN_MAX,
+    LOADS_MAX,
+    OrderOptions,
+    OrderTerms,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+    TradeFacts,
+)
 from kernel.messages import Command, Event
 
 WINDOW_START, WINDOW_END = 1_767_650_400_000_000, 1_767_679_200_000_000
@@ -66,12 +75,19 @@ class Flow:
         self._rng = Random(seed)
         self._number = 0
         self._open: list[tuple[str, int]] = []
+        self._traded: tuple[TradeFacts, ...] = ()
+        self._recalls: list[tuple[int, int]] = []  # under way: the recall and a trade of it
 
-    def learn(self, events: Sequence[Event]) -> None:
-        """Remembers the orders that were placed."""
+    def learn(self, events: Sequence[Event], at: int) -> None:
+        """Remembers the orders that were placed, the latest trade, and the recalls that were asked for."""
         for event in events:
             if isinstance(event, e.OrderPlaced):
                 self._open.append((event.participant_id, event.order_id))
+            elif isinstance(event, e.Traded):
+                trade = _facts(event, at)
+                self._traded = (*self._traded, trade) if event.leg == "hydrogen" else (trade,)
+            elif isinstance(event, e.TradeRecallRequested):
+                self._recalls = [*self._recalls[-9:], (event.recall_id, event.trades[0].trade_id)]
         if len(self._open) > 20_000:
             self._rng.shuffle(self._open)
             del self._open[10_000:]
@@ -110,6 +126,23 @@ class Flow:
             lambda: c.KillTrader(name) if rng.random() < 0.2 else c.ReleaseTrader(name),
             lambda: c.ReleaseTrader(name),
             lambda: self._basket(name),
+            self._recall,
+            self._recall,
+        ))()  # fmt: skip
+
+    def _recall(self) -> Command:
+        """A step of a recall: often the one that is next, now and then one that is refused."""
+        rng = self._rng
+        if not self._traded:
+            return c.RingAlarms()
+        if not self._recalls or rng.random() < 0.2:
+            return c.RequestRecall(self._traded[0].trade_id, self._traded, "OP", "K7", True, "wrong price")
+        recall_id, trade_id = rng.choice(self._recalls)
+        return rng.choice((
+            lambda: c.ApproveRecall(trade_id, "OP", "K8"),
+            lambda: c.ConfirmRecall(trade_id, "OP", "K9"),
+            lambda: c.ConcludeRecall(recall_id, True, ""),
+            lambda: c.ConcludeRecall(recall_id, rng.random() < 0.7, "S1-1 loading"),
         ))()  # fmt: skip
 
     def _basket(self, name: str) -> Command:
@@ -175,3 +208,10 @@ class Flow:
         terms = self._terms(product, side, "gtc", options, product[1] - product[1] % 5)
         fixed = OrderTerms(terms.client_order_id, product[0], side, terms.price_fen_per_kg, 2, "gtc", options)
         return c.PlaceOrder(who, f"K-{who}", fixed)
+
+
+def _facts(event: e.Traded, at: int) -> TradeFacts:
+    return TradeFacts(
+        event.trade_id, event.product_id, event.price_fen_per_kg, event.loads, event.buyer_id, event.seller_id,
+        event.buy_order_id, event.sell_order_id, event.leg, at,
+    )  # fmt: skip

@@ -56,7 +56,7 @@ async def fill(url: str, commands: int) -> dict[str, Any]:
             batch = flow.take(min(BATCH, commands - decided), clock.now_us())
             for result in await sequencer.submit_many([Envelope(command, "bench") for command in batch]):
                 if isinstance(result, Outcome):
-                    flow.learn(result.events)
+                    flow.learn(result.events, result.at)
                 else:
                     refused += 1
             decided += len(batch)

@@ -18,6 +18,7 @@ from exchange.model import (
     ProductStatus,
     Side,
     TimeInForce,
+    TradeState,
 )
 from kernel.edge import Answer, Body, Line, MassIn, MassOut, MoneyOut, PriceIn, PriceOut, TimeIn, TimeOut
 
@@ -141,22 +142,29 @@ class PublicTrade(Answer):
     taker_side: Side | None = Field(description="Null where both sides traded at one price: an auction, an agreement.")
     leg: Leg = Field(description="Part of an implied match of three parties.")
     at: TimeOut
+    recalled: bool = Field(description="It was undone, and counts in no candle and no ticker.")
 
 
 class OwnTrade(PublicTrade):
     """A trade as its parties see it; the counterparty is the other side of the delivery.
 
-    ``side`` and ``order_id`` are the caller's own: null for an operator or auditor, who is no party.
+    ``side`` and ``order_id`` are the caller's own: null for an operator or auditor, who is no party. ``state`` says
+    whether somebody asks for the trade back.
     """
 
     side: Side | None
     order_id: str | None
     buyer_id: str
     seller_id: str
+    state: TradeState
 
 
 class OrderView(Answer):
-    """An order as it stands now."""
+    """An order as it stands now.
+
+    What recalls took back is in ``recalled_loads`` and no more in ``executed_loads`` and ``average_price``; the order
+    is not reinstated, so its status stays.
+    """
 
     order_id: str
     client_order_id: str
@@ -172,8 +180,11 @@ class OrderView(Answer):
     executed_loads: int
     open_loads: int
     shown_loads: int
+    recalled_loads: int
     average_price: PriceOut | None
     reason: str
+    field: str = Field(description="What a rejection points at.")
+    shortfall: str | int | None = Field(description="What a limit lacked of a rejected order: CNY as text, or loads.")
     placed_at: TimeOut
     updated_at: TimeOut
 

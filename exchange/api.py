@@ -10,11 +10,20 @@ from exchange.orders_changes_api import change_routes
 from exchange.orders_openapi import openapi_paths, openapi_schemas
 from exchange.orders_reads_api import business_routes
 from exchange.products_api import product_routes
+from exchange.recalls_api import recall_routes
 from exchange.service import ExchangeService
 from exchange.switches_api import operator_switch_routes, switch_routes
 from kernel.http import ASGIApp, ASGIScope, Receive, Send
 
-ROUTES = (market_routes, product_routes, business_routes, change_routes, switch_routes, operator_switch_routes)
+ROUTES = (
+    market_routes,
+    product_routes,
+    business_routes,
+    recall_routes,
+    change_routes,
+    switch_routes,
+    operator_switch_routes,
+)
 
 
 def mount(app: FastAPI, service: ExchangeService) -> None:

@@ -15,32 +15,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
-
-import msgspec
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from exchange.account import Account
+from exchange.level import Level
 from exchange.model import BASIS_POINTS, NEVER, CapacityLimit, Order, Product, Side, commodity_of
-from kernel.machine import quick
 from kernel.quantity import GRAMS_PER_KG
 
 WaitingKey = tuple[int, int, int]  # by what it waits for, since when, its number
 Agreement = tuple[Side, str, str, str, int, int]  # whose side waits, its name, buyer, seller, price, loads
-
-
-@quick
-class Level(msgspec.Struct, gc=False, eq=False):
-    """The orders at one price, oldest first. ``loads`` is what they show; ``dead`` counts slots without an order."""
-
-    price: int
-    loads: int
-    queue: deque[Order]
-    dead: int = 0
-
-    @property
-    def orders(self) -> int:
-        """How many stand here."""
-        return len(self.queue) - self.dead
 
 
 class Ladder:
@@ -89,6 +74,14 @@ class Ladder:
             level.loads += order.shown_loads
         order.resting = True
 
+    def fill(self, orders: Iterable[Order]) -> None:
+        """Puts many orders that rest into an empty side; they come in order of priority."""
+        for price, queue in groupby(orders, attrgetter("price_fen_per_kg")):
+            level = self.levels[price] = Level(price, 0, deque(queue))
+            level.loads = sum(order.shown_loads for order in level.queue)
+            self.keys.append(price * self.sign)
+        self.keys.reverse()
+
     def remove(self, order: Order) -> None:
         """Takes an order out from wherever it stands."""
         order.resting = False
@@ -99,7 +92,7 @@ class Ladder:
             return
         level.dead = dead = level.dead + 1
         if dead > 16 and dead > level.orders + 16:
-            level.queue = deque(one for one in level.queue if one.resting)
+            level.queue = deque([one for one in level.queue if one.resting])
             level.dead = 0
 
     def close(self, level: Level) -> None:
@@ -151,6 +144,7 @@ class Book:
         "continuous",
         "high",
         "last_price",
+        "last_trade",
         "low",
         "mass_kg",
         "product",
@@ -180,6 +174,7 @@ class Book:
         self.continuous = product.phase == "continuous"
         self.trading = False  # continuous, in an open market that is not halted
         self.last_price = 0  # of the last trade; 0: none yet
+        self.last_trade = 0  # the trade that made it; 0: none, or an auction did
         self.aside = 0  # orders that wait beside the ladders
         # Elected first, and filled first, is what comes first: each key ends in the order's rank and its number.
         self.stops: dict[Side, list[WaitingKey]] = {"buy": [], "sell": []}
@@ -206,10 +201,11 @@ class Book:
         """Puts an order where it belongs: into its ladder, aside, or nowhere while it hibernates."""
         if order.ended:
             return
-        options = order.terms.options
+        terms = order.terms
+        options = terms.options
         if options is not None:
             if options.stop_price_fen_per_kg and not order.elected:
-                insort(self.stops[order.terms.side], _stop_key(order))
+                insort(self.stops[terms.side], _stop_key(order))
                 self.aside += 1
                 return
             if options.agreement:
@@ -217,27 +213,28 @@ class Book:
                 self.aside += 1
                 return
             if options.all_or_none:
-                insort(self.whole[order.terms.side], _whole_key(order))
+                insort(self.whole[terms.side], _whole_key(order))
                 self.aside += 1
                 return
-        (self.bids if order.terms.side == "buy" else self.asks).place(order)
+        (self.bids if terms.side == "buy" else self.asks).place(order)
 
     def drop(self, order: Order) -> None:
         """Takes an order out from where `keep` put it."""
+        terms = order.terms
         if order.resting:
-            (self.bids if order.terms.side == "buy" else self.asks).remove(order)
+            (self.bids if terms.side == "buy" else self.asks).remove(order)
             return
         if order.ended:
             return
-        options = order.terms.options
+        options = terms.options
         assert options is not None, f"order {order.id} is nowhere"
         self.aside -= 1
         if options.stop_price_fen_per_kg and not order.elected:
-            _take_out(self.stops[order.terms.side], _stop_key(order))
+            _take_out(self.stops[terms.side], _stop_key(order))
         elif options.agreement:
             del self.agreements[agreement_of(order)]
         else:
-            _take_out(self.whole[order.terms.side], _whole_key(order))
+            _take_out(self.whole[terms.side], _whole_key(order))
 
 
 def agreement_of(order: Order) -> Agreement:

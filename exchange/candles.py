@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from exchange.answers import CandleAnswer
 from exchange.pace import DAY_US, HOUR_US, ZONE_US
-from exchange.tables import TradeRow
+from exchange.tables import ContestedTradeRow, TradeRow
 from kernel.edge import Page, number_cursor, page_of
 from kernel.quantity import divide_half_even
 
@@ -20,9 +20,11 @@ INTERVAL_US: dict[Interval, int] = {"1m": 60_000_000, "5m": 300_000_000, "1h": H
 def candles_of(
     session: Session, product_id: str, interval_us: int, cursor: str | None, limit: int
 ) -> Page[CandleAnswer]:
-    """A page of a product's candles, newest first. Intervals without trades are left out."""
+    """A page of a product's candles, newest first: what its trades come to now, without those that were recalled.
+    Intervals without trades are left out."""
     shifted = col(TradeRow.traded_at) + ZONE_US  # days begin at midnight in the market's zone
     start = shifted - shifted % interval_us - ZONE_US
+    recalled = col(TradeRow.id).in_(select(ContestedTradeRow.id).where(ContestedTradeRow.state == "recalled"))
     sums = (
         select(  # type: ignore[call-overload]
             start.label("start"),
@@ -34,7 +36,7 @@ def candles_of(
             func.sum(TradeRow.loads).label("loads"),
             func.count().label("trades"),
         )
-        .where(TradeRow.product_id == product_id)
+        .where(TradeRow.product_id == product_id, ~recalled)
         .group_by(start)
     )
     after = number_cursor(cursor)

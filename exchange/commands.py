@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchange.model import CancelReason, Commodity, OrderTerms, Phase, ProductKind, SelfTradeMode, Side
+from exchange.model import CancelReason, Commodity, OrderTerms, Phase, ProductKind, SelfTradeMode, Side, TradeFacts
 from kernel.messages import Command
 
 # --- products and the market
@@ -71,7 +71,7 @@ class ResumeMarket(Command, frozen=True, gc=False):
 
 
 class RingAlarms(Command, frozen=True, gc=False):
-    """Does what falls due by now: orders good till a time, dead-man switches, phases that end."""
+    """Does what falls due by now: orders good till a time, dead-man switches, phases that end, recalls undecided."""
 
 
 class RequestQuote(Command, frozen=True, gc=False):
@@ -252,6 +252,53 @@ class ActivateOrder(Command, frozen=True, gc=False):
     order_id: int
 
 
+# --- recalls
+
+
+class RequestRecall(Command, frozen=True, gc=False):
+    """Asks to undo a trade. ``trades`` is what the log says of it; both of them, where it is a leg of an implied
+    match."""
+
+    trade_id: int
+    trades: tuple[TradeFacts, ...]
+    participant_id: str
+    key_id: str
+    by_operator: bool
+    reason: str
+
+
+class ApproveRecall(Command, frozen=True, gc=False):
+    """The first eyes of the operator. ``participant_id`` is the company that the key belongs to."""
+
+    trade_id: int
+    participant_id: str
+    key_id: str
+
+
+class ConfirmRecall(Command, frozen=True, gc=False):
+    """The second eyes of the operator: another key than the one that approved."""
+
+    trade_id: int
+    participant_id: str
+    key_id: str
+
+
+class RejectRecall(Command, frozen=True, gc=False):
+    """Turns the request down; until the second eyes confirmed it, one key of the operator is enough."""
+
+    trade_id: int
+    key_id: str
+    reason: str
+
+
+class ConcludeRecall(Command, frozen=True, gc=False):
+    """Tracking's answer: every load is ended, or one had begun to move and none was. Said twice it does nothing."""
+
+    recall_id: int
+    done: bool
+    reason: str
+
+
 COMMANDS: tuple[type[Command], ...] = (
     ListProduct,
     ChangePhase,
@@ -282,4 +329,9 @@ COMMANDS: tuple[type[Command], ...] = (
     AmendOrder,
     HibernateOrder,
     ActivateOrder,
+    RequestRecall,
+    ApproveRecall,
+    ConfirmRecall,
+    RejectRecall,
+    ConcludeRecall,
 )

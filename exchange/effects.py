@@ -1,4 +1,5 @@
-"""What each event does to the state: to products, traders and limits here, to orders in `exchange.state`."""
+"""What each event does to the state: to products, traders and limits here, to orders in `exchange.state`, to trades
+that are called back in `exchange.recall_effects`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,13 @@ from typing import Any
 
 from exchange import events as e
 from exchange.model import CapacityLimit, DeadMan, Product, QuoteRequest, Trader, capacity_id
+from exchange.recall_effects import (
+    recall_approved,
+    recall_confirmed,
+    recall_ended,
+    recall_requested,
+    trade_recalled,
+)
 from exchange.state import (
     ExchangeState,
     order_activated,
@@ -51,7 +59,7 @@ def phase_changed(state: ExchangeState, event: e.PhaseChanged, _at: int, seq: in
 def uncrossed(state: ExchangeState, event: e.Uncrossed, _at: int, seq: int) -> None:
     book = state.books[event.product_id]
     book.refer_to(event.price_fen_per_kg)
-    book.last_price = event.price_fen_per_kg
+    book.last_price, book.last_trade = event.price_fen_per_kg, 0
     book.product.event_seq = seq
     state.changes.put("exchange_products", event.product_id, book.product)
 
@@ -254,4 +262,11 @@ EFFECTS: dict[type[Event], Effect] = {
     e.OrderActivated: order_activated,
     e.OrderCancelled: order_cancelled,
     e.Traded: traded,
+    e.TradeRecallRequested: recall_requested,
+    e.TradeRecallApproved: recall_approved,
+    e.TradeRecallConfirmed: recall_confirmed,
+    e.TradeRecalled: trade_recalled,
+    e.TradeRecallRefused: recall_ended,
+    e.TradeRecallRejected: recall_ended,
+    e.TradeRecallExpired: recall_ended,
 }

@@ -1,4 +1,4 @@
-"""What the exchange refuses, and the sentence that the caller reads.
+"""What the exchange refuses, and the sentence that the caller reads; of recalls see `exchange.recall_errors`.
 
 NotFound
 ├── ProductNotFound          404
@@ -418,10 +418,16 @@ ORDER_REFUSALS: dict[str, type[OrderRefused]] = {
 }
 
 
+def shortfall_of(reason: str, shortfall: int) -> str | int | None:
+    """What a limit lacked, as the refusal's parameter says it: money as text, loads as a number; None for others."""
+    if reason == MoneyLimitExceeded.code:
+        return format_money(shortfall)
+    return shortfall if reason == CapacityExceeded.code else None
+
+
 def order_refusal(reason: str, field: str, shortfall: int) -> OrderRefused:
     """The error that tells of an order's rejection. ``shortfall`` is fen for money, loads for capacity."""
-    if reason == MoneyLimitExceeded.code:
-        return MoneyLimitExceeded(field=field, shortfall=format_money(shortfall))
-    if reason == CapacityExceeded.code:
-        return CapacityExceeded(field=field, shortfall=shortfall)
+    lacking = shortfall_of(reason, shortfall)
+    if lacking is not None:
+        return ORDER_REFUSALS[reason](field=field, shortfall=lacking)
     return ORDER_REFUSALS[reason](field=field or None)  # no field is at fault for a market that is closed

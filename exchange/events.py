@@ -6,7 +6,17 @@ traded load holds of the buyer's money is the trade's price times the product's 
 
 from __future__ import annotations
 
-from exchange.model import CancelReason, Commodity, Leg, OrderTerms, Phase, ProductKind, SelfTradeMode, Side
+from exchange.model import (
+    CancelReason,
+    Commodity,
+    Leg,
+    OrderTerms,
+    Phase,
+    ProductKind,
+    SelfTradeMode,
+    Side,
+    TradeFacts,
+)
 from kernel.messages import Event
 
 
@@ -282,6 +292,71 @@ class Traded(Event, frozen=True, gc=False):
     leg: Leg = ""
 
 
+# --- recalls: an implied match is recalled whole, so ``trades`` may be two, its haulage before its hydrogen
+
+
+class TradeRecallRequested(Event, frozen=True, gc=False):
+    """A party or the operator asks to undo a trade, which is disputed from now on; the operator decides by
+    ``decide_by``. ``recall_id`` is the log position of this event."""
+
+    recall_id: int
+    trades: tuple[TradeFacts, ...]
+    requester_id: str
+    key_id: str
+    reason: str
+    decide_by: int
+
+
+class TradeRecallApproved(Event, frozen=True, gc=False):
+    """The first of two people of the operator would undo the trade."""
+
+    recall_id: int
+    key_id: str
+    trades: tuple[TradeFacts, ...]
+
+
+class TradeRecallConfirmed(Event, frozen=True, gc=False):
+    """The second one too. Tracking now ends the loads, or says that one has begun; the trade stands until then."""
+
+    recall_id: int
+    key_id: str
+    trades: tuple[TradeFacts, ...]
+
+
+class TradeRecalled(Event, frozen=True, gc=False):
+    """Tracking ended every load: the trade is undone. Its sellers may sell the loads again; its orders stay ended.
+
+    What it committed of the buyer's money is released load by load, as settlement lets go its holds.
+    """
+
+    recall_id: int
+    trades: tuple[TradeFacts, ...]
+
+
+class TradeRecallRefused(Event, frozen=True, gc=False):
+    """A load had begun to move: the trade stands. ``reason`` names the load and how far it is."""
+
+    recall_id: int
+    reason: str
+    trades: tuple[TradeFacts, ...]
+
+
+class TradeRecallRejected(Event, frozen=True, gc=False):
+    """One person of the operator turned the request down: the trade stands."""
+
+    recall_id: int
+    key_id: str
+    reason: str
+    trades: tuple[TradeFacts, ...]
+
+
+class TradeRecallExpired(Event, frozen=True, gc=False):
+    """Nobody decided in time: the trade stands."""
+
+    recall_id: int
+    trades: tuple[TradeFacts, ...]
+
+
 EVENTS: tuple[type[Event], ...] = (
     ProductListed,
     PhaseChanged,
@@ -314,4 +389,22 @@ EVENTS: tuple[type[Event], ...] = (
     OrderActivated,
     OrderCancelled,
     Traded,
+    TradeRecallRequested,
+    TradeRecallApproved,
+    TradeRecallConfirmed,
+    TradeRecalled,
+    TradeRecallRefused,
+    TradeRecallRejected,
+    TradeRecallExpired,
+)
+
+#: The events of a recall.
+RECALL_EVENTS = (
+    TradeRecallRequested,
+    TradeRecallApproved,
+    TradeRecallConfirmed,
+    TradeRecalled,
+    TradeRecallRefused,
+    TradeRecallRejected,
+    TradeRecallExpired,
 )

@@ -6,7 +6,7 @@ from collections import Counter
 
 from exchange.book import Book, Ladder, agreement_of
 from exchange.implied import implied_before
-from exchange.model import NEVER, Order
+from exchange.model import NEVER, Order, Recall, TradeState
 from exchange.state import ExchangeState
 
 
@@ -29,6 +29,7 @@ def check(state: ExchangeState) -> None:
             reserved_loads[book.sellers[order.participant_id].id] += order.open_loads
     assert resting == sum(order.resting for order in state.orders.values()), "the order index and the books differ"
     _check_limits(state, reserved_fen, reserved_loads)
+    _check_recalls(state)
 
 
 def _check_order(order: Order) -> None:
@@ -83,3 +84,43 @@ def _check_limits(state: ExchangeState, reserved_fen: Counter[str], reserved_loa
     for capacity in state.capacities():
         assert capacity.reserved_loads == reserved_loads[capacity.id], f"reserved loads of {capacity.id}"
         assert capacity.consumed_loads >= 0 and capacity.free() >= 0, f"loads of {capacity.id}"
+
+
+_TRADES_OF: dict[str, TradeState] = {"requested": "disputed", "approved": "disputed", "recalling": "recalling"}
+
+
+def _check_recalls(state: ExchangeState) -> None:
+    """Trades say what their recall says, four eyes are four, and orders are short of what was recalled."""
+    recalls = state.recalls
+    under_way = 0
+    for recall in recalls.open.values():
+        _check_eyes(recall)
+        trades = [recalls.trades[trade_id] for trade_id in recall.trade_ids()]
+        under_way += len(trades)
+        assert {(one.recall_id, one.state) for one in trades} == {(recall.id, _TRADES_OF[recall.state])}
+        # An implied match is recalled whole: its haulage, and the hydrogen that follows it in the log.
+        assert [one.leg for one in trades] in ([""], ["haulage", "hydrogen"]), (
+            f"recall {recall.id} is a part of a match"
+        )
+        assert trades[-1].id - trades[0].id == len(trades) - 1 and len({one.buy_order_id for one in trades}) == 1
+    contested = [one for one in recalls.trades.values() if one.state in ("disputed", "recalling")]
+    assert len(contested) == under_way, "a trade waits for a recall that is over"
+    loads: Counter[int] = Counter()
+    price_sums: Counter[int] = Counter()
+    for one in recalls.trades.values():
+        if one.state == "recalled":
+            loads[one.sell_order_id] += one.loads
+            loads[one.buy_order_id] += 0 if one.leg == "haulage" else one.loads
+            for order_id in (one.sell_order_id, one.buy_order_id):
+                price_sums[order_id] += one.loads * one.price_fen_per_kg
+    assert recalls.orders.keys() == price_sums.keys(), "an order is short of what was not recalled"
+    for order_id, taken in recalls.orders.items():
+        assert (taken.loads, taken.price_sum_fen_per_kg) == (loads[order_id], price_sums[order_id])
+        order = state.orders.get(order_id)
+        assert order is None or taken.loads <= order.executed_loads, f"order {order_id} executed less than was recalled"
+
+
+def _check_eyes(recall: Recall) -> None:
+    first, second = recall.first_key_id, recall.second_key_id
+    assert bool(first) == (recall.state != "requested") and bool(second) == (recall.state == "recalling")
+    assert not second or first != second, f"recall {recall.id} was decided by one key"

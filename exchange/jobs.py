@@ -66,7 +66,7 @@ async def close_products(service: ExchangeService) -> None:
 
 
 async def ring_alarms(service: ExchangeService) -> None:
-    """Expires orders, fires dead-man switches and ends phases whose time is over."""
+    """Expires orders and recalls, fires dead-man switches and ends phases whose time is over."""
     await service.sequencer.submit(RingAlarms(), actor=ACTOR)
 
 

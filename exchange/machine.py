@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from exchange import amendments, baskets, groups, invariants, market, orders, phases, snapshot
+from exchange import amendments, baskets, groups, invariants, market, orders, phases, recalls, snapshot
 from exchange import commands as c
 from exchange.effects import EFFECTS
 from exchange.events import MarketOpened, MarketResumed, OrderCancelled, SelfTradeModeSet
@@ -71,6 +71,11 @@ HANDLERS: dict[type[Command], Handler] = {
     c.AmendOrder: amendments.amend_order,
     c.HibernateOrder: amendments.hibernate_order,
     c.ActivateOrder: amendments.activate_order,
+    c.RequestRecall: recalls.request_recall,
+    c.ApproveRecall: _decided(recalls.approve_recall, timed=True),
+    c.ConfirmRecall: _decided(recalls.confirm_recall, timed=True),
+    c.RejectRecall: _decided(recalls.reject_recall, timed=True),
+    c.ConcludeRecall: _decided(recalls.conclude_recall),
 }
 
 

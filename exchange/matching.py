@@ -14,9 +14,10 @@ from __future__ import annotations
 from typing import Literal
 
 from exchange.account import Account
-from exchange.book import Book, Level
+from exchange.book import Book
 from exchange.events import OrderCancelled, OrderReduced, Traded
 from exchange.implied import Implied, implied_before
+from exchange.level import Level
 from exchange.model import CancelReason, Order
 from exchange.state import (
     ExchangeState,
@@ -42,12 +43,13 @@ def trade(
     Gives the reason why what is left of it may not rest, "" if it may. Its events are added to ``events``, the first
     of which has the log position ``seq``.
     """
-    buys = order.terms.side == "buy"
+    terms, product, changes = order.terms, book.product, state.changes
+    buys = terms.side == "buy"
     ladder = book.asks if buys else book.bids
     keys, levels, sign = ladder.keys, ladder.levels, ladder.sign
     limit = order.price_fen_per_kg * sign
     order_id, participant_id = order.id, order.participant_id
-    product_id, trades = book.product.id, state.changes.trades
+    product_id, trades = product.id, changes.trades
     calm_low, calm_high = book.calm_low, book.calm_high
     filled = paid = 0
     trade_id = seq
@@ -92,7 +94,7 @@ def trade(
             )  # fmt: skip
         events.append(traded)
         trades[trade_id] = (traded, at)
-        book.last_price = price
+        book.last_price, book.last_trade = price, trade_id
         fill(state, book, ladder, level, resting, loads, price_sum, trade_id, at)
         order.open_loads = open_loads - loads
         filled += loads
@@ -104,7 +106,7 @@ def trade(
         order.updated_at = at
         if order.event_seq < trade_id:  # else it was made smaller after its last trade
             order.event_seq = trade_id
-        state.changes.orders[order_id] = order
+        changes.orders[order_id] = order
         spend(state, book, order, filled, paid, order.event_seq, filled if reserved else -order.open_loads)
     return left
 
@@ -120,8 +122,9 @@ def _clear_head(state: ExchangeState, level: Level, resting: Order, at: int, seq
 
 def cancel(state: ExchangeState, order: Order, reason: CancelReason, at: int, seq: int, events: list[Event]) -> None:
     """Ends an open order that a book or the state holds."""
+    terms = order.terms
     ended = OrderCancelled(order.id, order.open_loads, reason)
-    end_order(state, state.books[order.terms.product_id], order, reason, at, seq + len(events))
+    end_order(state, state.books[terms.product_id], order, reason, at, seq + len(events))
     events.append(ended)
 
 
@@ -205,7 +208,7 @@ def _trade_implied(
     for traded, part in ((haulage, route.haulage), (hydrogen, route.ex_works)):
         events.append(traded)
         state.changes.trades[traded.trade_id] = (traded, at)
-        part.last_price = traded.price_fen_per_kg
+        part.last_price, part.last_trade = traded.price_fen_per_kg, traded.trade_id
         if part is not book:
             sell = implied.second if traded is haulage or book is route.haulage else implied.first
             fill_head(state, part, part.asks, sell, traded, at)

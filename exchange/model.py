@@ -38,6 +38,12 @@ Phase = Literal["pending", "auction", "continuous", "halted", "frozen", "closed"
 SelfTradeMode = Literal["cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
 #: Which part of an implied match a trade is; "" for a direct one.
 Leg = Literal["", "hydrogen", "haulage"]
+#: What became of a trade: it stands, somebody asks for it back, two people of the operator took it back and its loads
+#: are being ended, it is undone.
+TradeState = Literal["active", "disputed", "recalling", "recalled"]
+#: How far a recall is: asked for, seen by the first eyes, by the second (its loads are being ended), done; or turned
+#: down by the operator, run out undecided, refused because a load had begun to move.
+RecallState = Literal["requested", "approved", "recalling", "recalled", "rejected", "expired", "refused"]
 CancelReason = Literal[
     "requested",
     "mass_cancel",
@@ -72,6 +78,9 @@ ASIDE_ORDERS_MAX = 10_000
 #: Later than any time that an order may be good till: the year 2200.
 NEVER = 7_258_118_400_000_000
 BASIS_POINTS = 10_000
+#: How long after a trade its recall may be asked for, and how long the operator then has to decide.
+RECALL_WINDOW_US = 30 * 60 * 1_000_000
+RECALL_DECISION_US = 60 * 60 * 1_000_000
 #: Orders and amendments a participant may send in 10 s, an hour and a day, unless the operator sets others.
 RATES_DEFAULT = (20_000, 2_000_000, 20_000_000)
 
@@ -159,8 +168,8 @@ class Product(Entity, gc=False):
 
 
 @quick
-class Order(Entity, gc=False, eq=False):
-    """An order from its placing to its end.
+class Order(Entity, gc=False, eq=False, array_like=True):
+    """An order from its placing to its end. In a snapshot, which holds many, it goes without its fields' names.
 
     ``loads`` is what it is for in total, ``open_loads`` what did not trade; ``shown_loads`` is what the book shows of
     the open ones. ``resting``: it stands in a ladder of its book.
@@ -269,6 +278,80 @@ class QuoteRequest(Entity, gc=False):
     side: Side | None  # None: the asker keeps it open
     loads: int
     asked_at: int
+    event_seq: int
+
+
+class TradeFacts(Message, frozen=True, gc=False):
+    """A trade as it was made, which never changes: a recall carries it, since the exchange forgets its trades."""
+
+    trade_id: int
+    product_id: str
+    price_fen_per_kg: int
+    loads: int
+    buyer_id: str
+    seller_id: str
+    buy_order_id: int
+    sell_order_id: int
+    leg: Leg
+    traded_at: int
+
+
+class Recall(Entity, gc=False):
+    """A request to undo a trade, or the two trades of an implied match together."""
+
+    id: int
+    trade_id: int
+    other_trade_id: int  # the hydrogen leg of an implied match, whose haulage leg is ``trade_id``; else 0
+    state: RecallState
+    requester_id: str  # the company that asked: a party, or the operator
+    requester_key_id: str
+    reason: str
+    requested_at: int
+    decide_by: int
+    first_key_id: str  # who approved it
+    second_key_id: str  # who confirmed it
+    answer: str  # why it was rejected or refused
+    updated_at: int
+    event_seq: int
+
+    def trade_ids(self) -> tuple[int, ...]:
+        """Its trades, the haulage of an implied match first."""
+        return (self.trade_id, self.other_trade_id) if self.other_trade_id else (self.trade_id,)
+
+
+class ContestedTrade(Entity, gc=False):
+    """A trade whose recall was asked for at least once, and what became of it."""
+
+    id: int  # the trade's
+    recall_id: int  # the latest
+    state: TradeState
+    product_id: str
+    price_fen_per_kg: int
+    loads: int
+    buyer_id: str
+    seller_id: str
+    buy_order_id: int
+    sell_order_id: int
+    leg: Leg
+    traded_at: int
+    event_seq: int
+
+    def facts(self) -> TradeFacts:
+        """The trade as it was made."""
+        return TradeFacts(
+            self.id, self.product_id, self.price_fen_per_kg, self.loads, self.buyer_id, self.seller_id,
+            self.buy_order_id, self.sell_order_id, self.leg, self.traded_at,
+        )  # fmt: skip
+
+
+class OrderRecall(Entity, gc=False):
+    """What recalls took back of an order's trades. The order's own row says what the book did, and stays."""
+
+    id: int  # the order's
+    participant_id: str
+    loads: int
+    price_sum_fen_per_kg: int
+    updated_at: int
     event_seq: int
 
 

@@ -27,6 +27,21 @@ TOLD: dict[type[Event], Told] = {
     e.OrderActivated: Told("order.activated", "a hibernating order is back", "休眠订单已激活"),
     e.OrderCancelled: Told("order.cancelled", "an order ended with loads open", "订单已撤销"),
     e.Traded: Told("trade.made", "loads were bought or sold", "已成交"),
+    e.TradeRecallRequested: Told("trade.recall_requested", "somebody asks to undo a trade", "有人申请撤销成交"),
+    e.TradeRecallApproved: Told("trade.recall_approved", "the operator's first eyes agree", "运营方首人已批准撤销"),
+    e.TradeRecallConfirmed: Told(
+        "trade.recall_confirmed", "the second eyes too; its loads are being ended", "运营方次人已确认，正在终止车次"
+    ),
+    e.TradeRecalled: Told("trade.recalled", "the trade is undone", "成交已撤销"),
+    e.TradeRecallRefused: Told(
+        "trade.recall_refused", "a load had begun to move: the trade stands", "车次已启动，成交有效"
+    ),
+    e.TradeRecallRejected: Told(
+        "trade.recall_rejected", "the operator turned it down: the trade stands", "运营方驳回撤销，成交有效"
+    ),
+    e.TradeRecallExpired: Told(
+        "trade.recall_expired", "nobody decided in time: the trade stands", "逾期未决，成交有效"
+    ),
     e.MoneyGranted: Told("limit.granted", "the trading limit rose", "交易额度增加"),
     e.MoneyReduced: Told("limit.reduced", "the trading limit fell", "交易额度减少"),
     e.MoneyReductionRefused: Told(
@@ -92,6 +107,8 @@ def _notices(one: Recorded, orders: dict[int, Any]) -> Iterator[Notice]:
         order = orders[_order_ids(event)[0]]
         about = {"client_order_id": order.client_order_id, "product_id": order.product_id, "side": order.side}
         yield notice(told, one, order.participant_id, rendered(event) | about)
+    elif isinstance(event, e.RECALL_EVENTS):
+        yield from _of_recall(one, event)
     elif told.public:
         yield notice(told, one, "", rendered(event, _PARTY))
     else:
@@ -123,3 +140,16 @@ def _of_trade(one: Recorded, event: e.Traded, orders: dict[int, Any]) -> Iterato
         order = orders[order_id]
         own = {"side": side, "order_id": f"O{order_id}", "client_order_id": order.client_order_id}
         yield notice(TOLD[e.Traded], one, participant_id, shared | own, side)
+
+
+def _of_recall(one: Recorded, event: Any) -> Iterator[Notice]:
+    """Each party reads of its own trades and its own side; which of the operator's keys decided is not its business."""
+    shared = rendered(event, frozenset({"trades", "key_id", "recall_id"})) | {"recall_id": f"R{event.recall_id}"}
+    for trade in event.trades:
+        facts = rendered(trade, _OF_TRADE | {"traded_at"})
+        for side, participant_id, order_id in (
+            ("buy", trade.buyer_id, trade.buy_order_id),
+            ("sell", trade.seller_id, trade.sell_order_id),
+        ):
+            data = shared | facts | {"side": side, "order_id": f"O{order_id}"}
+            yield notice(TOLD[type(event)], one, participant_id, data, f"{side}-T{trade.trade_id}")

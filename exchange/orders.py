@@ -184,7 +184,8 @@ def _rest_or_end(
     events: list[Event],
 ) -> None:  # fmt: skip
     """Puts what trading left open of an order into the book, or ends it, where ``left`` or its own terms say so."""
-    time_in_force = order.terms.time_in_force
+    terms = order.terms
+    time_in_force = terms.time_in_force
     if left == "volatility":
         _interrupt(state, book, at, seq, events)
         if time_in_force not in ("ioc", "fok"):
@@ -196,7 +197,8 @@ def _rest_or_end(
         _end(state, book, order, left, at, seq, events)
     else:
         state.orders[order.id] = order
-        (book.bids if order.terms.side == "buy" else book.asks).place(order)
+        ladder = book.bids if terms.side == "buy" else book.asks
+        ladder.place(order)
 
 
 def _cannot_begin(book: Book, account: Account, order: Order, at: int) -> Left:
@@ -396,7 +398,8 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
     order = state.orders.get(command.order_id)
     if order is None or order.participant_id != command.participant_id:
         raise x.OrderNotOpen(field="order_id", order_id=command.order_id)
-    book = state.books[order.terms.product_id]
+    terms = order.terms
+    book = state.books[terms.product_id]
     if not book.continuous and book.product.phase == "frozen":
         raise x.ProductIsFrozen(field="order_id")
     event = OrderCancelled(order.id, order.open_loads, "requested")

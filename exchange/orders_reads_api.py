@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from sqlmodel import Session, col, or_, select
@@ -14,8 +14,8 @@ from exchange.model import Side
 from exchange.orders_api import orders_scope
 from exchange.parameters import Caller, ClientOrderId, OfProduct, OrderId, Since
 from exchange.service import ExchangeService
-from exchange.tables import CapacityRow, MoneyRow, OrderRow, TradeRow
-from exchange.views import OPEN, capacity_of, order_of, own_trade_of
+from exchange.tables import CapacityRow, MoneyRow, OrderRecallRow, OrderRow, TradeRow
+from exchange.views import OPEN, capacity_of, changed_since, order_of, own_trade_of, trades_with_states
 from kernel.auth import Principal
 from kernel.edge import PAGE_MAX, Page
 from kernel.errors import NotFound
@@ -48,7 +48,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         """The caller's orders with their average price, newest first; every order for the operator and auditors.
         Scope: read."""
         principal = call.require("read")
-        query = select(OrderRow)
+        query = _with_recalls()
         if not principal.sees_all:
             query = query.where(OrderRow.participant_id == principal.participant_id)
         if client_order_id is not None:
@@ -62,13 +62,14 @@ def business_routes(service: ExchangeService) -> APIRouter:
         elif status is not None:
             query = query.where(OrderRow.status == status)
         if since is not None:
-            query = query.where(OrderRow.updated_at >= since)
-        return part.page(session, query, col(OrderRow.id), order_of, OrderView, "orders")
+            query = query.where(or_(OrderRow.updated_at >= since, OrderRecallRow.updated_at >= since))
+        return part.page(session, query, col(OrderRow.id), lambda one: order_of(one[0], one[1]), OrderView, "orders")
 
     @routes.get("/v1/orders/{order_id}", responses=problems(401, 403, 404, 422, 429), operation_id="getOrder")
     def order(order_id: OrderId, call: Caller, session: Session = reads) -> OrderView:
         """One order. Scope: read."""
-        return order_of(_own_order(session, order_id, call.require("read")))
+        row = _own_order(session, order_id, call.require("read"))
+        return order_of(row, session.get(OrderRecallRow, row.id))
 
     @routes.get(
         "/v1/orders/{order_id}/trades",
@@ -82,14 +83,14 @@ def business_routes(service: ExchangeService) -> APIRouter:
         row = _own_order(session, order_id, principal)
         # A trade comes after the order that it fills and not after what changed the order last: the index of its
         # owner's trades finds it there.
-        query = select(TradeRow).where(col(TradeRow.id).between(row.id, row.event_seq))
+        query = trades_with_states().where(col(TradeRow.id).between(row.id, row.event_seq))
         if row.side == "buy":
             query = query.where(TradeRow.buyer_id == row.participant_id, TradeRow.buy_order_id == row.id)
         else:
             query = query.where(TradeRow.seller_id == row.participant_id, TradeRow.sell_order_id == row.id)
         return part.page(
-            session, query, col(TradeRow.id), lambda trade: own_trade_of(trade, principal.participant_id), OwnTrade,
-            f"trades-{order_id}",
+            session, query, col(TradeRow.id),
+            lambda one: own_trade_of(one[0], one[1], principal.participant_id), OwnTrade, f"trades-{order_id}",
         )  # fmt: skip
 
     @routes.get(
@@ -101,17 +102,17 @@ def business_routes(service: ExchangeService) -> APIRouter:
     ) -> object:  # fmt: skip
         """The caller's trades, newest first; every trade for the operator and auditors. Scope: read."""
         principal = call.require("read")
-        query = select(TradeRow)
+        query = trades_with_states()
         if not principal.sees_all:
             own = principal.participant_id
             query = query.where(or_(TradeRow.buyer_id == own, TradeRow.seller_id == own))
         if product_id is not None:
             query = query.where(TradeRow.product_id == product_id)
         if since is not None:
-            query = query.where(TradeRow.traded_at >= since)
+            query = query.where(changed_since(since))
         return part.page(
-            session, query, col(TradeRow.id), lambda row: own_trade_of(row, principal.participant_id), OwnTrade,
-            "trades",
+            session, query, col(TradeRow.id),
+            lambda one: own_trade_of(one[0], one[1], principal.participant_id), OwnTrade, "trades",
         )  # fmt: skip
 
     @routes.put(
@@ -170,3 +171,9 @@ def _by_client_id(session: Session, participant_id: str, client_order_id: str) -
         col(OrderRow.id).between(key.first_seq, key.first_seq + key.events - 1),
     )
     return list(session.exec(query).all())
+
+
+def _with_recalls() -> Any:
+    """Orders with what recalls took back of them, None for nearly all; the number once more is what pages go by."""
+    taken = col(OrderRecallRow.id) == col(OrderRow.id)
+    return select(OrderRow, OrderRecallRow, OrderRow.id).join(OrderRecallRow, taken, isouter=True)

@@ -12,6 +12,7 @@ from kernel.service import caller
 
 ProductId = Annotated[str, Path(pattern=r"^[A-Z0-9-]{1,80}$", examples=["EXW-QINGXU-TUBE20-20260303A"])]
 OrderId = Annotated[str, Path(pattern=r"^O[1-9][0-9]{0,17}$", examples=["O12"])]
+TradeId = Annotated[str, Path(pattern=r"^T[1-9][0-9]{0,17}$", examples=["T13"])]
 ParticipantId = Annotated[str, Path(pattern=r"^P[1-9][0-9]{0,17}$", examples=["P7"])]
 OfProduct = Annotated[str | None, Query(max_length=80)]
 Since = Annotated[TimeIn | None, Query(description="What changed at this time or later.")]

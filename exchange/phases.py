@@ -14,6 +14,7 @@ from exchange.market import cancellations
 from exchange.matching import cancel
 from exchange.model import Phase
 from exchange.orders import aftermath, settle_all
+from exchange.recalls import expired_recalls
 from exchange.state import ExchangeState
 from kernel.messages import Event
 
@@ -111,7 +112,8 @@ def _uncross(state: ExchangeState, book: Book, at: int, seq: int, events: list[E
 
 
 def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -> list[Event]:
-    """Expires orders, fires dead-man switches, ends phases whose time is over: these once the market trades."""
+    """Expires orders and recalls, fires dead-man switches, ends phases whose time is over: these once the market
+    trades."""
     events: list[Event] = []
     while state.expiring and state.expiring[0][0] <= at:
         order = state.orders.get(state.expiring[0][1])
@@ -124,6 +126,9 @@ def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -
             for event in [*cancellations(own, "dead_man"), DeadManSet(switch.id, switch.timeout_s, 0)]:
                 EFFECTS[type(event)](state, event, at, seq + len(events))
                 events.append(event)
+    for event in expired_recalls(state, at):
+        EFFECTS[type(event)](state, event, at, seq + len(events))
+        events.append(event)
     trading = state.market.is_open and not state.market.halted
     for product_id, product in sorted(state.products.items()):
         if trading and product.phase_until and product.phase_until <= at:

@@ -25,7 +25,7 @@ from exchange.model import Product, ProductKind, ProductStatus, Side
 from exchange.parameters import Caller, IdempotencyKey, ProductId, Since
 from exchange.service import LEVELS_MAX, Depth, ExchangeService
 from exchange.tables import ProductRow, TradeRow
-from exchange.views import CLOSED, product_of, public_trade_of
+from exchange.views import CLOSED, changed_since, product_of, public_trade_of, trades_with_states
 from kernel.edge import Page
 from kernel.exports import Listed, listed
 from kernel.messages import Command
@@ -132,10 +132,12 @@ def product_routes(service: ExchangeService) -> APIRouter:
         """The trades of a product without their parties, newest first. Scope: read."""
         call.require("read")
         _known(session, product_id)
-        query = select(TradeRow).where(TradeRow.product_id == product_id)
+        query = trades_with_states().where(TradeRow.product_id == product_id)
         if since is not None:
-            query = query.where(TradeRow.traded_at >= since)
-        return part.page(session, query, col(TradeRow.id), public_trade_of, PublicTrade, "trades")
+            query = query.where(changed_since(since))
+        return part.page(
+            session, query, col(TradeRow.id), lambda one: public_trade_of(one[0], one[1]), PublicTrade, "trades"
+        )
 
     @routes.get(
         "/v1/products/{product_id}/candles",

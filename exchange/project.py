@@ -6,7 +6,19 @@ import msgspec
 
 from exchange.changes import Printed
 from exchange.model import Order
-from exchange.tables import CapacityRow, MarketRow, MoneyRow, OrderRow, ProductRow, QuoteRequestRow, TradeRow, TraderRow
+from exchange.tables import (
+    CapacityRow,
+    ContestedTradeRow,
+    MarketRow,
+    MoneyRow,
+    OrderRecallRow,
+    OrderRow,
+    ProductRow,
+    QuoteRequestRow,
+    RecallRow,
+    TradeRow,
+    TraderRow,
+)
 from kernel.room import Projected, table_of
 from kernel.store import Row
 
@@ -47,5 +59,8 @@ PROJECTIONS = {
     "exchange_quote_requests": Projected(table_of(QuoteRequestRow), msgspec.structs.astuple, once=True),
     "exchange_money": Projected(table_of(MoneyRow), msgspec.structs.astuple),
     "exchange_capacity": Projected(table_of(CapacityRow), msgspec.structs.astuple),
+    "exchange_recalls": Projected(table_of(RecallRow), msgspec.structs.astuple),
+    "exchange_contested_trades": Projected(table_of(ContestedTradeRow), msgspec.structs.astuple),
+    "exchange_order_recalls": Projected(table_of(OrderRecallRow), msgspec.structs.astuple),
     "exchange_state": Projected(table_of(MarketRow), msgspec.structs.astuple),
 }

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from exchange.tables import MoneyRow, OrderRow, ProductRow, TradeRow
+from exchange.tables import ContestedTradeRow, MoneyRow, OrderRow, ProductRow, RecallRow, TradeRow
 from kernel.facts import Fact
 
 
@@ -25,6 +25,16 @@ class TradeFact(msgspec.Struct, frozen=True):
     maximum_mass_g: int
     window_end: int
     traded_at: int
+    state: str = "active"  # of `exchange.model.TradeState`
+
+
+class RecallFact(msgspec.Struct, frozen=True):
+    """A request to undo trades, and how far it is."""
+
+    recall_id: int
+    trade_ids: tuple[int, ...]
+    state: str  # of `exchange.model.RecallState`
+    updated_at: int
 
 
 class LimitFact(msgspec.Struct, frozen=True):
@@ -45,15 +55,22 @@ class OpenOrdersFact(msgspec.Struct, frozen=True):
 
 def _trades(session: Session) -> Iterator[TradeFact]:
     query = (
-        select(TradeRow, ProductRow)
+        select(TradeRow, ProductRow, ContestedTradeRow.state)
         .join(ProductRow, col(ProductRow.id) == col(TradeRow.product_id))
+        .join(ContestedTradeRow, col(ContestedTradeRow.id) == col(TradeRow.id), isouter=True)
         .order_by(col(TradeRow.id))
     )
-    for trade, product in session.exec(query):
+    for trade, product, state in session.exec(query):
         yield TradeFact(
             trade.id, product.id, product.kind, trade.price_fen_per_kg, trade.loads, trade.buyer_id, trade.seller_id,
-            product.maximum_mass_g, product.window_end, trade.traded_at,
+            product.maximum_mass_g, product.window_end, trade.traded_at, state or "active",
         )  # fmt: skip
+
+
+def _recalls(session: Session) -> Iterator[RecallFact]:
+    for row in session.exec(select(RecallRow).order_by(col(RecallRow.id))):
+        trade_ids = (row.trade_id, row.other_trade_id) if row.other_trade_id else (row.trade_id,)
+        yield RecallFact(row.id, trade_ids, row.state, row.updated_at)
 
 
 def _limits(session: Session) -> Iterator[LimitFact]:
@@ -77,6 +94,7 @@ def _open_orders(session: Session) -> Iterator[OpenOrdersFact]:
 
 FACTS: dict[str, Fact] = {
     "trades": Fact(TradeFact, _trades),
+    "recalls": Fact(RecallFact, _recalls),
     "limits": Fact(LimitFact, _limits),
     "orders_open": Fact(OpenOrdersFact, _open_orders),
 }

@@ -14,14 +14,16 @@ from exchange.auction import Equilibrium, equilibrium
 from exchange.book import Book
 from exchange.commands import COMMANDS
 from exchange.errors import ProductNotFound, TraderNotFound
-from exchange.events import EVENTS
+from exchange.events import EVENTS, Traded
 from exchange.implied import best_implied, implies_offers
 from exchange.machine import ExchangeMachine
-from exchange.model import DeadMan, MarketState, Phase, Product, Side, Trader
+from exchange.model import DeadMan, MarketState, Phase, Product, Side, TradeFacts, Trader
 from exchange.phases import Collected, collected_of
 from exchange.project import PROJECTIONS
+from exchange.recall_errors import TradeNotFound
 from exchange.tables import ExchangeEvent
 from kernel.machine import Machine
+from kernel.messages import Recorded
 from kernel.room import Finding, MemoryRoom, table_of
 from kernel.service import Service
 
@@ -33,8 +35,16 @@ class ExchangeRoom(MemoryRoom):
     """The exchange's log, machine and rows."""
 
     def audit(self, machine: Machine, connection: Connection) -> Iterable[Finding]:
-        """The laws of books and limits over the replayed state."""
+        """The laws of books and limits over the replayed state; and that a recall names trades as they were made."""
         assert isinstance(machine, ExchangeMachine)
+        for contested in machine.state.recalls.trades.values():
+            around = self.log.read(connection, max(0, contested.id - 2), 3)
+            if contested.facts() not in facts_of(around, contested.id):
+                yield Finding(
+                    self.name, "recall_of_another_trade", contested.recall_id, "TradeRecallRequested",
+                    f"The recall R{contested.recall_id} names T{contested.id} otherwise than it was made.",
+                    f"撤销申请 R{contested.recall_id} 所述成交 T{contested.id} 与实际成交不符。",
+                )  # fmt: skip
         try:
             machine.check()
         except AssertionError as broken:
@@ -116,6 +126,22 @@ class ExchangeService(Service):
         # Off the writer, which only copied the orders: finding the price takes time where there are many.
         return depth._replace(indicative=await asyncio.to_thread(equilibrium, *collected))
 
+    async def trade_facts(self, trade_id: int) -> tuple[TradeFacts, ...]:
+        """A trade as the log has it, with the other leg of an implied match, haulage first. Raises TradeNotFound.
+
+        Its legs stand side by side in the log: see `exchange.events.Traded`.
+        """
+
+        def read() -> tuple[TradeFacts, ...]:
+            with self.store.read_engine.connect() as connection:
+                around = self.sequencer.room.log.read(connection, max(0, trade_id - 2), 3)
+                return facts_of(around, trade_id)
+
+        facts = await asyncio.to_thread(read)
+        if not facts:
+            raise TradeNotFound(field="trade_id", trade_id=trade_id)
+        return facts
+
     async def market(self) -> MarketState:
         """The market as it stands."""
 
@@ -154,6 +180,22 @@ class ExchangeService(Service):
 
         rates: Rates = await self.sequencer.read(read)
         return rates
+
+
+def facts_of(around: Iterable[Recorded], trade_id: int) -> tuple[TradeFacts, ...]:
+    """A trade among the events around it, with its other leg; empty where the number is no trade's."""
+    trades = {one.seq: (one.event, one.at) for one in around if isinstance(one.event, Traded)}
+    if trade_id not in trades:
+        return ()
+    leg = trades[trade_id][0].leg
+    wanted = {"": (trade_id,), "haulage": (trade_id, trade_id + 1), "hydrogen": (trade_id - 1, trade_id)}[leg]
+    return tuple(
+        TradeFacts(
+            one.trade_id, one.product_id, one.price_fen_per_kg, one.loads, one.buyer_id, one.seller_id,
+            one.buy_order_id, one.sell_order_id, one.leg, at,
+        )
+        for one, at in (trades[number] for number in wanted if number in trades)
+    )  # fmt: skip
 
 
 def _depth(book: Book, levels: int, seq: int, at: int) -> Depth:

@@ -12,25 +12,49 @@ from typing import Literal
 
 import msgspec
 
-from exchange.model import NEVER, CapacityLimit, DeadMan, MarketState, MoneyLimit, Order, Product, Trader
+from exchange.model import (
+    NEVER,
+    CapacityLimit,
+    ContestedTrade,
+    DeadMan,
+    MarketState,
+    MoneyLimit,
+    Order,
+    OrderRecall,
+    Product,
+    Recall,
+    Trader,
+)
 from exchange.pace import Pace
 from exchange.state import ExchangeState
 
 
-class Snapshot(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole state. What rests stands by product, bids before asks, in priority order; all the rest by id."""
+class BookState(msgspec.Struct, forbid_unknown_fields=True, array_like=True):
+    """What a book is beside its product and the orders that wait; what rests stands in order of priority."""
 
-    version: Literal[2]
+    product_id: str
+    last_price: int
+    last_trade: int
+    bids: list[Order]
+    asks: list[Order]
+
+
+class Snapshot(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole state, by id."""
+
+    version: Literal[3]
     market: MarketState
     products: list[Product]
-    last_prices: list[tuple[str, int]]
     traders: list[Trader]
     money: list[MoneyLimit]
     paces: list[tuple[str, Pace]]
     capacity: list[CapacityLimit]
     dead_men: list[DeadMan]
-    resting: list[Order]
+    books: list[BookState]
     aside: list[Order]
+    recalls: list[Recall]
+    contested: list[ContestedTrade]
+    recalled: list[OrderRecall]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -42,10 +66,9 @@ def dump(state: ExchangeState) -> bytes:
     accounts = sorted(state.accounts.items())
     return _encoder.encode(
         Snapshot(
-            2,
+            3,
             state.market,
             [product for _, product in sorted(state.products.items())],
-            [(product_id, book.last_price) for product_id, book in sorted(state.books.items())],
             [account.trader for _, account in accounts if account.trader is not None],
             # An account that nothing happened to yet is as good as none.
             [account.money for _, account in accounts if account.money.event_seq],
@@ -53,12 +76,15 @@ def dump(state: ExchangeState) -> bytes:
             sorted(state.capacities(), key=lambda capacity: capacity.id),
             [switch for _, switch in sorted(state.dead_men.items())],
             [
-                order
-                for _, book in sorted(state.books.items())
-                for ladder in (book.bids, book.asks)
-                for order in ladder.orders()
+                BookState(
+                    product_id, book.last_price, book.last_trade, list(book.bids.orders()), list(book.asks.orders())
+                )
+                for product_id, book in sorted(state.books.items())
             ],
             sorted((order for order in state.orders.values() if not order.resting), key=lambda order: order.id),
+            [recall for _, recall in sorted(state.recalls.open.items())],
+            [contested for _, contested in sorted(state.recalls.trades.items())],
+            [recalled for _, recalled in sorted(state.recalls.orders.items())],
         )
     )
 
@@ -74,8 +100,6 @@ def load(data: bytes) -> ExchangeState:
         state.products[product.id] = product
         if product.status == "open":
             state.open_book(product)
-    for product_id, last_price in snapshot.last_prices:
-        state.books[product_id].last_price = last_price
     for money in snapshot.money:
         state.account(money.id).money = money
     for name, pace in snapshot.paces:
@@ -83,11 +107,20 @@ def load(data: bytes) -> ExchangeState:
     for trader in snapshot.traders:
         state.admit(trader)
     state.dead_men = {switch.id: switch for switch in snapshot.dead_men}
-    for order in (*snapshot.resting, *snapshot.aside):
+    for stored in snapshot.books:
+        book = state.books[stored.product_id]
+        book.last_price, book.last_trade = stored.last_price, stored.last_trade
+        for ladder, orders in ((book.bids, stored.bids), (book.asks, stored.asks)):
+            ladder.fill(orders)
+            state.orders.update((order.id, order) for order in orders)
+    for order in snapshot.aside:
         state.orders[order.id] = order
         state.books[order.terms.product_id].keep(order)
     state.expiring = [(order.expires_at, order.id) for order in state.orders.values() if order.expires_at < NEVER]
     heapify(state.expiring)
+    state.recalls.open = {recall.id: recall for recall in snapshot.recalls}
+    state.recalls.trades = {contested.id: contested for contested in snapshot.contested}
+    state.recalls.orders = {recalled.id: recalled for recalled in snapshot.recalled}
     return state
 
 

@@ -13,8 +13,9 @@ from heapq import heappush
 
 from exchange import events as e
 from exchange.account import Account
-from exchange.book import Book, Ladder, Level, Route
+from exchange.book import Book, Ladder
 from exchange.changes import ExchangeChanges
+from exchange.level import Level
 from exchange.model import (
     BUYERS,
     NEVER,
@@ -32,6 +33,8 @@ from exchange.model import (
     commodity_of,
 )
 from exchange.pace import Pace
+from exchange.recalled import Recalls
+from exchange.routes import routes_with
 
 
 class ExchangeState:
@@ -49,6 +52,7 @@ class ExchangeState:
         self.vendors: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
         self.windows: dict[tuple[Commodity, int], dict[str, CapacityLimit]] = {}
         self.dead_men: dict[str, DeadMan] = {}
+        self.recalls = Recalls()
         self.expiring: list[tuple[int, int]] = []  # a heap of (time, order): those gone meanwhile are still in it
 
     def account(self, participant_id: str) -> Account:
@@ -90,7 +94,7 @@ class ExchangeState:
         book = Book(product, capacities, self.buyers[commodity], self.vendors[commodity])
         self.books[product.id] = book
         self.say_whether_trading(book)
-        for route in self._routes_with(book):
+        for route in routes_with(self.books.values(), book):
             for part in route.parts():
                 part.routes = sorted([*part.routes, route], key=lambda one: one.id)
 
@@ -105,26 +109,12 @@ class ExchangeState:
         """Lets a book know whether orders that come in may trade at once."""
         book.trading = book.continuous and self.market.is_open and not self.market.halted
 
-    def _routes_with(self, book: Book) -> Iterator[Route]:
-        """Books that fit together as hydrogen, its haulage, and hydrogen delivered: alike in window, load and grade."""
-        alike = [other for other in self.books.values() if _load(other.product) == _load(book.product)]
-        kinds = {kind: [b for b in alike if b.product.kind == kind] for kind in ("ex_works", "haulage", "delivered")}
-        for haulage in kinds["haulage"]:
-            for ex_works in kinds["ex_works"]:
-                for delivered in kinds["delivered"]:
-                    fits = (
-                        ex_works.product.hub == haulage.product.hub
-                        and delivered.product.hub == haulage.product.destination_hub
-                        and ex_works.product.grade == delivered.product.grade
-                    )
-                    if fits and book in (ex_works, haulage, delivered):
-                        yield Route(ex_works, haulage, delivered)
-
     def reserve(self, order: Order, book: Book, loads: int, seq: int) -> None:
         """Reserves for ``loads`` of an order at its present price; a negative number releases."""
-        participant_id = order.participant_id
-        if order.terms.side == "buy":
-            money = self.accounts[participant_id].money
+        participant_id, terms = order.participant_id, order.terms
+        if terms.side == "buy":
+            account = self.accounts[participant_id]
+            money = account.money
             money.reserved_fen = reserved = money.reserved_fen + loads * order.price_fen_per_kg * book.mass_kg
             assert 0 <= reserved <= money.granted_fen - money.committed_fen, f"reserved money of {participant_id}"
             money.event_seq = seq
@@ -137,18 +127,12 @@ class ExchangeState:
             self.changes.capacity[capacity.id] = capacity
 
 
-def _load(product: Product) -> tuple[object, ...]:
-    return (
-        product.window_start, product.window_end, product.container_class, product.nominal_mass_g,
-        product.maximum_mass_g,
-    )  # fmt: skip
-
-
 # --- orders
 
 
 def order_placed(state: ExchangeState, event: e.OrderPlaced, at: int, seq: int) -> None:
-    book = state.books[event.terms.product_id]
+    terms = event.terms
+    book = state.books[terms.product_id]
     order = new_order(event, at, seq)
     state.accounts[event.participant_id].pace.count(at)
     if not order.ended:
@@ -179,7 +163,8 @@ def new_order(event: e.OrderPlaced, at: int, seq: int) -> Order:
 
 def show(order: Order) -> None:
     """Lets the book see the open loads of an order, of an iceberg one full clip."""
-    options = order.terms.options
+    terms = order.terms
+    options = terms.options
     order.shown_loads = open_loads = order.open_loads
     if options is not None and options.display_loads:
         order.shown_loads = min(options.display_loads, open_loads)
@@ -279,12 +264,14 @@ def lift(state: ExchangeState, book: Book, order: Order) -> Order:
 
 def order_cancelled(state: ExchangeState, event: e.OrderCancelled, at: int, seq: int) -> None:
     order = state.orders[event.order_id]
-    end_order(state, state.books[order.terms.product_id], order, event.reason, at, seq)
+    terms = order.terms
+    end_order(state, state.books[terms.product_id], order, event.reason, at, seq)
 
 
 def end_order(state: ExchangeState, book: Book, order: Order, reason: CancelReason, at: int, seq: int) -> None:
     """Takes an order out from wherever it is, and gives back what is reserved for it."""
-    order_id, buys, changes = order.id, order.terms.side == "buy", state.changes
+    order_id, terms, changes = order.id, order.terms, state.changes
+    buys = terms.side == "buy"
     if order.resting:
         del state.orders[order_id]
         (book.bids if buys else book.asks).remove(order)
@@ -294,7 +281,8 @@ def end_order(state: ExchangeState, book: Book, order: Order, reason: CancelReas
     if order.ended:
         pass  # it sleeps, and holds nothing
     elif buys:
-        money = state.accounts[order.participant_id].money
+        account = state.accounts[order.participant_id]
+        money = account.money
         money.reserved_fen = reserved = money.reserved_fen - order.open_loads * order.price_fen_per_kg * book.mass_kg
         assert reserved >= 0, f"reserved money of {money.id}"
         money.event_seq = seq
@@ -321,16 +309,18 @@ def _order_changed(state: ExchangeState, order: Order, at: int, seq: int) -> Non
 def traded(state: ExchangeState, event: e.Traded, at: int, _seq: int) -> None:
     state.changes.trades[event.trade_id] = (event, at)
     if event.taker_order_id:  # what was agreed elsewhere tells nothing of this market
-        state.books[event.product_id].last_price = event.price_fen_per_kg
+        book = state.books[event.product_id]
+        book.last_price, book.last_trade = event.price_fen_per_kg, event.trade_id
     for order_id in (event.sell_order_id, event.buy_order_id):
         order = state.orders[order_id]
-        own_book = state.books[order.terms.product_id]
+        terms = order.terms
+        own_book = state.books[terms.product_id]
         if event.leg == "haulage" and order_id == event.buy_order_id:
             commit_haulage(state, own_book, order, event)
         elif order_id == event.taker_order_id or event.taker_order_id == 0:
             _fill_whole(state, own_book, order, event, at)
         else:
-            ladder = own_book.bids if order.terms.side == "buy" else own_book.asks
+            ladder = own_book.bids if terms.side == "buy" else own_book.asks
             fill_head(state, own_book, ladder, order, event, at)
 
 
@@ -358,7 +348,8 @@ def fill(
     order.event_seq = seq
     changes.orders[order.id] = order
     if ladder.sign > 0:
-        money = state.accounts[order.participant_id].money
+        account = state.accounts[order.participant_id]
+        money = account.money
         money.reserved_fen = reserved = money.reserved_fen - loads * order.price_fen_per_kg * book.mass_kg
         assert reserved >= 0, f"reserved money of {money.id}"
         money.committed_fen += price_sum * book.mass_kg
@@ -411,7 +402,8 @@ def _fill_whole(state: ExchangeState, book: Book, order: Order, event: e.Traded,
     order.open_loads -= loads
     show(order)
     if order.resting:
-        ladder = book.bids if order.terms.side == "buy" else book.asks
+        terms = order.terms
+        ladder = book.bids if terms.side == "buy" else book.asks
         ladder.levels[order.price_fen_per_kg].loads += order.shown_loads - shown
     order.price_sum_fen_per_kg += price * loads
     _order_changed(state, order, at, seq)
@@ -423,8 +415,10 @@ def spend(state: ExchangeState, book: Book, order: Order, loads: int, price_sum:
 
     A negative number reserves: an order that trades before anything is reserved for it frees what is left of it.
     """
-    if order.terms.side == "buy":
-        money = state.accounts[order.participant_id].money
+    terms = order.terms
+    if terms.side == "buy":
+        account = state.accounts[order.participant_id]
+        money = account.money
         money.reserved_fen = reserved = money.reserved_fen - freed * order.price_fen_per_kg * book.mass_kg
         assert reserved >= 0, f"reserved money of {money.id}"
         money.committed_fen += price_sum * book.mass_kg

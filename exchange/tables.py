@@ -98,6 +98,65 @@ class TradeRow(SQLModel, table=True):
     event_seq: int = Field(sa_type=BigInteger)
 
 
+class RecallRow(SQLModel, table=True):
+    """A request to undo a trade; see `exchange.model.Recall`."""
+
+    __tablename__ = "exchange_recalls"
+    __table_args__ = (Index("exchange_recalls_of_trade", "trade_id"),)
+
+    id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
+    trade_id: int = Field(sa_type=BigInteger)
+    other_trade_id: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    requester_id: str = Field(sa_type=Text)
+    requester_key_id: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    requested_at: int = Field(sa_type=BigInteger)
+    decide_by: int = Field(sa_type=BigInteger)
+    first_key_id: str = Field(sa_type=Text)
+    second_key_id: str = Field(sa_type=Text)
+    answer: str = Field(sa_type=Text)
+    updated_at: int = Field(sa_type=BigInteger)
+    event_seq: int = Field(sa_type=BigInteger)
+
+
+class ContestedTradeRow(SQLModel, table=True):
+    """A trade whose recall was asked for, and its state; trades without such a row are active."""
+
+    __tablename__ = "exchange_contested_trades"
+    __table_args__ = (
+        Index("exchange_contested_trades_of_buyer", "buyer_id"),
+        Index("exchange_contested_trades_of_seller", "seller_id"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
+    recall_id: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    product_id: str = Field(sa_type=Text)
+    price_fen_per_kg: int = Field(sa_type=BigInteger)
+    loads: int = Field(sa_type=BigInteger)
+    buyer_id: str = Field(sa_type=Text)
+    seller_id: str = Field(sa_type=Text)
+    buy_order_id: int = Field(sa_type=BigInteger)
+    sell_order_id: int = Field(sa_type=BigInteger)
+    leg: str = Field(sa_type=Text)
+    traded_at: int = Field(sa_type=BigInteger)
+    event_seq: int = Field(sa_type=BigInteger)
+
+
+class OrderRecallRow(SQLModel, table=True):
+    """What recalls took back of an order's trades."""
+
+    __tablename__ = "exchange_order_recalls"
+
+    id: int = Field(primary_key=True, sa_type=NUMBER, sa_column_kwargs={"autoincrement": False})
+    participant_id: str = Field(sa_type=Text)
+    loads: int = Field(sa_type=BigInteger)
+    price_sum_fen_per_kg: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    event_seq: int = Field(sa_type=BigInteger)
+
+
 class TraderRow(SQLModel, table=True):
     """A participant that was admitted to trading."""
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+from sqlmodel import col, or_, select
 
 from exchange.answers import CapacityAnswer, OrderView, OwnTrade, ProductAnswer, PublicTrade
-from exchange.model import Leg, OrderOptions, Side
-from exchange.tables import CapacityRow, OrderRow, ProductRow, TradeRow
+from exchange.errors import shortfall_of
+from exchange.model import Leg, OrderOptions, Side, TradeState
+from exchange.tables import CapacityRow, ContestedTradeRow, OrderRecallRow, OrderRow, ProductRow, RecallRow, TradeRow
 from kernel.clock import to_text
 from kernel.quantity import divide_half_even, format_price
 
@@ -24,7 +28,24 @@ def product_of(row: ProductRow) -> ProductAnswer:
     })  # fmt: skip
 
 
-def public_trade_of(row: TradeRow) -> PublicTrade:
+def trades_with_states() -> Any:
+    """Trades with their state, None for those that nobody ever asked back; the number once more is what pages go by."""
+    contested = col(ContestedTradeRow.id) == col(TradeRow.id)
+    return select(TradeRow, ContestedTradeRow.state, TradeRow.id).join(ContestedTradeRow, contested, isouter=True)
+
+
+def changed_since(at: int) -> Any:
+    """Whether a trade was made, or its recall moved on, at a time or later."""
+    moved = col(ContestedTradeRow.recall_id).in_(select(RecallRow.id).where(RecallRow.updated_at >= at))
+    return or_(TradeRow.traded_at >= at, moved)
+
+
+def state_of(text: str | None) -> TradeState:
+    """The state of a trade; None for one that nobody ever asked back."""
+    return "active" if text is None else msgspec.convert(text, TradeState)
+
+
+def public_trade_of(row: TradeRow, state: str | None) -> PublicTrade:
     """A trade without its parties."""
     return PublicTrade(
         trade_id=f"T{row.id}",
@@ -34,6 +55,7 @@ def public_trade_of(row: TradeRow) -> PublicTrade:
         taker_side=_taker_side(row),
         leg=_leg(row.leg),
         at=row.traded_at,
+        recalled=state == "recalled",
     )
 
 
@@ -55,24 +77,31 @@ def _own_side(row: TradeRow, participant_id: str) -> tuple[Side | None, str | No
     return None, None
 
 
-def own_trade_of(row: TradeRow, participant_id: str) -> OwnTrade:
+def own_trade_of(row: TradeRow, state: str | None, participant_id: str) -> OwnTrade:
     """A trade as this participant sees it."""
     side, order_id = _own_side(row, participant_id)
     return OwnTrade(
-        **public_trade_of(row).__dict__,
+        **public_trade_of(row, state).__dict__,
         side=side,
         order_id=order_id,
         buyer_id=row.buyer_id,
         seller_id=row.seller_id,
+        state=state_of(state),
     )
 
 
-def order_of(row: OrderRow) -> OrderView:
-    """An order as it stands now."""
-    average = divide_half_even(row.price_sum_fen_per_kg, row.executed_loads) if row.executed_loads else None
+def order_of(row: OrderRow, taken: OrderRecallRow | None) -> OrderView:
+    """An order as it stands now, without what recalls took back."""
+    recalled = 0 if taken is None else taken.loads
+    executed = row.executed_loads - recalled
+    price_sum = row.price_sum_fen_per_kg - (0 if taken is None else taken.price_sum_fen_per_kg)
+    average = divide_half_even(price_sum, executed) if executed else None
     return OrderView.model_validate({
         **row.model_dump(), "order_id": f"O{row.id}", "price": row.price_fen_per_kg, "average_price": average,
         "open_loads": row.loads - row.executed_loads if row.status in OPEN else 0, "options": _options(row),
+        "shortfall": shortfall_of(row.reason, row.shortfall),
+        "executed_loads": executed, "recalled_loads": recalled,
+        "updated_at": max(row.updated_at, 0 if taken is None else taken.updated_at),
     })  # fmt: skip
 
 

@@ -42,6 +42,7 @@ from kernel.facts import Fact
 from kernel.feed import FOLLOW_EVENTS_MAX, POLL_WAIT_S, LocalPort, WireCommand, WireEvent, read_stored
 from kernel.http import ASGIApp, Call, DirectRoute, Edge, as_internal, call_of, problem_response
 from kernel.openapi import Problem, problems
+from kernel.rates import RequestRates
 from kernel.service import caller
 from kernel.validation import from_validation
 
@@ -90,6 +91,8 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     house = platform or Platform(settings, services)
     inside: ASGIApp = create_fastapi(house)
     direct: Sequence[DirectRoute] = ()
+    # One count for both: a key sends no more by sending it over two doors.
+    rates = RequestRates(settings.requests_per_window, settings.anonymous_per_window)
     if "exchange" in house.handlers:
         orders = OrderRoutes(house.service("exchange"))
         inside, direct = exchange.api.ahead_of(inside, orders), orders.direct
@@ -98,15 +101,13 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
             house.service("exchange"),
             house.streams,
             house.key_ring,
-            per_window=settings.requests_per_window,
-            anonymous_per_window=settings.anonymous_per_window,
+            rates=rates,
             version=__version__,
         )
     return Edge(
         inside,
         house.key_ring,
-        per_window=settings.requests_per_window,
-        anonymous_per_window=settings.anonymous_per_window,
+        rates=rates,
         body_limits=BODY_LIMITS,
         observe=house.metrics.observe,
         direct=direct,

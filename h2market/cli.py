@@ -94,6 +94,7 @@ def serve(
 
         asyncio.run(run_scheduler(settings))
         return
+    from exchange import VARIANT
     from h2market.app import create_app
 
     services = (service,) if service else SERVICES
@@ -103,6 +104,8 @@ def serve(
         f"h2market {__version__} on http://{host}:{port} (documentation: /docs)",
         f"h2market {__version__} 运行于 http://{host}:{port}（接口文档：/docs）",
     )
+    if VARIANT == "compiled":
+        voice.note("the exchange's core runs compiled", "交易核心以编译形式运行")
     _calm_collector()
     config = uvicorn.Config(
         application,

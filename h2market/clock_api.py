@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import Field
 
 from h2market.platform import Platform
 from kernel.clock import to_text
@@ -25,6 +26,16 @@ class ClockMove(Body):
     """Where to move a simulated clock."""
 
     now: TimeIn
+    ring: bool = Field(
+        default=True,
+        description="False leaves what falls due to the next move, so that the clocks of several processes can be "
+        "moved before any of them acts.",
+    )
+    pause: bool = Field(
+        default=False,
+        description="True stays at the first time at which a job made something happen, so that it can be followed "
+        "before time goes on.",
+    )
 
 
 class ClockAnswer(Answer):
@@ -43,8 +54,8 @@ def clock_routes(house: Platform) -> APIRouter:
 
     @routes.post("/v1/operator/clock", responses=problems(401, 403, 409, 413, 422, 429), operation_id="moveClock")
     async def move(body: ClockMove, call: Caller) -> ClockAnswer:
-        """Moves the simulated clock forward, by a week at most, and runs the jobs that fall due on the way. Scope:
-        operate."""
+        """Moves the simulated clock forward, by a week at most, and runs the jobs that fall due on the way, unless it
+        is told not to ring or to pause. Scope: operate."""
         if call.principal is None or "service" not in call.principal.scopes:
             call.require("operate")
         if body.now < house.clock.now_us():
@@ -60,8 +71,18 @@ def clock_routes(house: Platform) -> APIRouter:
                 message=f"One move takes the clock at most {CLOCK_STEP_DAYS_MAX} days on from "
                 f"{to_text(house.clock.now_us())}.",
             )
-        fired = await house.alarm.advance(body.now)
-        events = sum(one.tail.seq for one in house.sequencers.values())
-        return ClockAnswer(now=house.clock.now_us(), fired=fired, rings_at=house.alarm.rings_at(), events=events)
+        fired, before = 0, _events(house)
+        if body.ring:
+            fired = await house.alarm.advance(body.now, lambda: body.pause and _events(house) > before)
+        else:
+            house.alarm.set(body.now)
+        return ClockAnswer(
+            now=house.clock.now_us(), fired=fired, rings_at=house.alarm.rings_at(), events=_events(house)
+        )
 
     return routes
+
+
+def _events(house: Platform) -> int:
+    """How many events the logs of this process hold."""
+    return sum(one.tail.seq for one in house.sequencers.values())

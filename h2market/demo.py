@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from h2market.bootstrap import create_key
+from h2market.client import ClientError
 from h2market.console_text import Voice
 from h2market.demo_store import Holds, NotEmpty, make_way
+from h2market.demo_usage import count_usage
 from h2market.servers import ServerEnded, Servers
 from h2market.verification import events_in, schemas_of, verify_store
 from kernel.clock import SystemClock, market_day, to_datetime, to_text
@@ -24,6 +26,7 @@ from participants.model import Role
 from seeds.client import Refused, Session, Unreachable, Wire
 from seeds.companies import Company
 from seeds.day import START, Founder, furnish, run_day
+from seeds.features import FEATURES, by_feature
 from seeds.figures import Figures
 from seeds.founding import OPERATOR
 from seeds.members import Market
@@ -44,12 +47,14 @@ CLOSES_HOUR = 15
 
 
 def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replace: bool) -> bool:
-    """Runs the simulated day; True if nothing differs and everything verifies. Raises NotEmpty, WriterTaken, or
-    ValueError for what cannot be split."""
+    """Runs the simulated day; True if nothing differs, everything verifies, and every feature was used. Raises
+    NotEmpty, WriterTaken, or ValueError for what cannot be split."""
     started = time.monotonic()
     schemas = _schemas(settings, split)
     _make_way(settings, schemas, ANYTHING if replace else DEMONSTRATION, ANYTHING)
     log = _log_file(settings)
+    # One company receives its notices on this machine.
+    settings = changed(settings, webhook_networks=(*settings.webhook_networks, "127.0.0.0/8"))
 
     def day(founder: Founder) -> tuple[Market, Figures]:
         return run_day(founder, seed, voice)
@@ -59,12 +64,14 @@ def run_demo(voice: Voice, settings: Settings, *, seed: int, split: bool, replac
         return False
     market, figures = done
     findings = _verify(voice, settings, schemas)
+    usage = _count(settings, schemas, figures)
     seconds = round(time.monotonic() - started, 1)
     _show(voice, figures)
+    _show_usage(voice, usage)
     _show_keys(voice, market)
-    passed = figures.differences == 0 and figures.mass_closed and not findings
+    passed = figures.differences == 0 and figures.mass_closed and not findings and _used_it_all(voice, usage)
     _say_end(voice, figures, findings, seconds)
-    voice.result({**_as_json(figures), "seed": seed, "verified": not findings, "seconds": seconds})
+    voice.result({**_as_json(figures), "used": usage, "seed": seed, "verified": not findings, "seconds": seconds})
     return passed
 
 
@@ -135,7 +142,7 @@ def _on_platform(
     """Does the work on a platform that runs for it; None, and a word on why, where the platform did not do its part."""
     try:
         return _run(settings, schemas, simulated_clock, log, work)
-    except (Refused, Unreachable, ServerEnded) as error:
+    except (Refused, Unreachable, ServerEnded, ClientError) as error:
         voice.note(
             f"The demonstration stopped: {error}. The servers' log is {log}.",
             f"演示中止：{error}。服务日志位于 {log}。",
@@ -167,6 +174,23 @@ def _verify(voice: Voice, settings: Settings, schemas: Schemas) -> int:
         for one in verified.findings:
             voice.note(f"{one.room} {one.rule} {one.seq}: {one.en}", f"{one.room} {one.rule} {one.seq}：{one.zh}")
     return findings
+
+
+def _count(settings: Settings, schemas: Schemas, figures: Figures) -> dict[str, int]:
+    """What the day used, by the logs that it left."""
+    store = Store(settings.database_url, schemas.get("exchange", settings.schema))
+    try:
+        return by_feature(count_usage(store), figures.compared)
+    finally:
+        store.close()
+
+
+def _used_it_all(voice: Voice, usage: dict[str, int]) -> bool:
+    """Whether every feature was used; says which were not."""
+    unused = [key for key, count in usage.items() if not count]
+    if unused:
+        voice.note(f"The day did not use: {', '.join(unused)}", f"当日未用到：{'、'.join(unused)}")
+    return not unused
 
 
 # --- what is shown
@@ -228,6 +252,17 @@ def _show(voice: Voice, figures: Figures) -> None:
                 format_money(producer.earned_fen),
             )
             for producer in figures.producers
+        ],
+    )
+
+
+def _show_usage(voice: Voice, usage: dict[str, int]) -> None:
+    voice.table(
+        ("What the day used, by the exchange's log", "当日所用功能（据交易所日志）"),
+        [("feature", "功能"), ("count", "次数")],
+        [
+            (voice.text(feature.en, feature.zh), ", ".join(str(usage[key]) for key in feature.keys))
+            for feature in FEATURES
         ],
     )
 

@@ -4,6 +4,7 @@
                      --> tracking  (facilities)          exchange log --> tracking (shipments of what was traded)
                      --> settlement (cash accounts)                   --> settlement (holds)
     tracking log --> settlement (what was delivered)     settlement log --> exchange (limits follow the money)
+                 --> exchange (whether a recalled trade's loads could be ended)
 
 In one process every arrow is a follower of a log in the same database. A service alone follows the others over HTTP and
 keeps a replica of the participants' log, so that it can tell whose key a request carries.
@@ -26,16 +27,18 @@ import exchange.following
 import exchange.jobs
 import exchange.published
 import exchange.service
-import participants.service
 import settlement.courier
 import settlement.following
 import settlement.jobs
 import settlement.service
+import tracking.courier
 import tracking.following
 import tracking.jobs
 import tracking.published
 import tracking.service
 from h2market.migrate import migrate
+from h2market.rooms import make_rooms
+from h2market.snapshots import maker_of
 from h2market.webhooks import BULLETINS, outgoing_of
 from kernel.auth import Principal
 from kernel.clock import Clock, SimulatedClock, SystemClock, from_text
@@ -58,7 +61,6 @@ from kernel.jobs import AlarmClock, Job
 from kernel.messages import Codec, Command, Event, Recorded
 from kernel.notice_feed import LocalNotices, NoticeFeed, NoticeSource, RemoteNotices
 from kernel.replica import Replica
-from kernel.room import Room
 from kernel.sequencer import Sequencer, Writer
 from kernel.service import Service
 from kernel.store import Store
@@ -82,16 +84,6 @@ JOBS: dict[str, tuple[Job, ...]] = {
     "tracking": tracking.jobs.JOBS,
     "settlement": settlement.jobs.JOBS,
 }
-
-
-def make_rooms() -> dict[str, Room]:
-    """Every room of the house, by name, in the order in which their arrows point."""
-    return {
-        "participants": participants.service.make_room(),
-        "exchange": exchange.service.make_room(),
-        "tracking": tracking.service.make_room(),
-        "settlement": settlement.service.make_room(),
-    }
 
 
 class KeyRing:
@@ -145,6 +137,12 @@ ARROWS = (
     _Arrow("settlement.tracking", "tracking", "settlement", settlement.following.follow_tracking),
 )
 
+#: Who tells the exchange what: the follower's name, the room whose log it reads, and the commands that it sends.
+COURIERS = (
+    ("tracking.courier", "tracking", tracking.courier.recall_courier),
+    ("settlement.courier", "settlement", settlement.courier.limits_courier),
+)
+
 
 class Platform:
     """The rooms of one process, running. ``services`` are those whose logs this process writes."""
@@ -160,7 +158,7 @@ class Platform:
         self.directory = Directory()
         self.key_ring = KeyRing(self.directory, settings.service_key)
         self.sequencers: dict[str, Sequencer] = {
-            name: Sequencer(room, self.writer, self.clock)
+            name: Sequencer(room, self.writer, self.clock, maker=maker_of(room, settings, self.writer))
             for name, room in self.rooms.items()
             if HOME[name] in self.services
         }
@@ -196,8 +194,9 @@ class Platform:
         if self.webhooks:
             await self.webhooks.start(connection, key)
         self.writer.start()
-        self._follow(cursors)
+        # What is done at every start comes before what others' logs ask: their race would leave logs in either order.
         await self.alarm.start()
+        self._follow(cursors)
 
     async def stop(self) -> None:
         """Finishes what was begun and lets everything go."""
@@ -209,6 +208,8 @@ class Platform:
             await self.webhooks.stop()
         for client in self._clients.values():
             await client.aclose()
+        for sequencer in self.sequencers.values():
+            await sequencer.stop()
         await asyncio.to_thread(self.writer.stop)
         self.store.close()
 
@@ -320,14 +321,10 @@ class Platform:
                     ToOwnRoom(self.sequencers[arrow.target], codec, arrow.handle),
                     cursors.get(arrow.name, 0),
                 )
-        if "settlement" in self.sequencers:
-            courier = ToPort(
-                self.sequencers["settlement"],
-                self._port("exchange"),
-                self.rooms["settlement"].events,
-                settlement.courier.limits_courier,
-            )
-            add("settlement.courier", "settlement", courier, cursors.get("settlement.courier", 0))
+        for name, room, handle in COURIERS:
+            if room in self.sequencers:
+                courier = ToPort(self.sequencers[room], self._port("exchange"), self.rooms[room].events, handle)
+                add(name, room, courier, cursors.get(name, 0))
         self._tasks = [asyncio.create_task(follower.run(), name=follower.name) for follower in self.followers]
         self._tasks.append(asyncio.create_task(self._tend(), name="tend"))
 

@@ -88,6 +88,8 @@ class Servers:
         """This process's environment, with what the processes must know of the database and of each other."""
         environment = {**os.environ, "DATABASE_URL": self._settings.database_url, "H2MARKET_SCHEDULER": "on"}
         environment["H2MARKET_SIMULATED_CLOCK"] = self._clock
+        if self._settings.webhook_networks:
+            environment["H2MARKET_WEBHOOK_NETWORKS"] = " ".join(self._settings.webhook_networks)
         for service in SERVICES:
             environment[f"H2MARKET_{service.upper()}_URL"] = self.urls[service] if self._apart else ""
         environment["H2MARKET_SERVICE_KEY"] = secrets.token_urlsafe(32) if self._apart else ""

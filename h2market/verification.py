@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, inspect, select
 
 from h2market.migrate import VERSION_TABLE
-from h2market.platform import make_rooms
+from h2market.rooms import make_rooms
 from kernel.config import SERVICES
 from kernel.room import Finding
 from kernel.store import Store

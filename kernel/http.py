@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from kernel.auth import Authenticator, Principal, Scope
 from kernel.errors import BodyTooLarge, H2MarketError, Internal, InvalidInput, Language, RateLimited, Unauthenticated
 from kernel.ids import request_id
-from kernel.rates import Rates
+from kernel.rates import RATE_WINDOW_S, RequestRates
 from kernel.sequencer import Key
 
 ASGIScope = MutableMapping[str, Any]
@@ -39,7 +39,6 @@ Write = Callable[[int, Headers, bytes], None]
 
 #: The largest bodies are a hundred transfers and five hundred positions, some 100 kB each.
 BODY_BYTES_MAX = 256 << 10
-RATE_WINDOW_S = 10
 #: Paths under this need a key: without one, not even the body is read.
 PRIVATE = "/v1/"
 KEY_PATTERN = r"^[!-~]{1,128}$"
@@ -190,8 +189,7 @@ class Edge:
         app: ASGIApp,
         authenticator: Authenticator,
         *,
-        per_window: int,
-        anonymous_per_window: int,
+        rates: RequestRates,
         body_limits: dict[str, int] | None = None,
         observe: Callable[[ASGIScope, int, float], None] | None = None,
         direct: Sequence[DirectRoute] = (),
@@ -199,11 +197,9 @@ class Edge:
         self._app = app
         self._direct = direct
         self._authenticator = authenticator
-        self._per_window = per_window
-        self._anonymous_per_window = anonymous_per_window
+        self._rates = rates
         self._body_limits = body_limits or {}
         self._observe = observe
-        self._rates = Rates(RATE_WINDOW_S)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -295,10 +291,9 @@ class Edge:
     def _count(self, client: Any, call: Call, headers: Headers) -> None:
         """Counts the request against its key, or its address, and adds the headers that say so; raises RateLimited."""
         if call.principal:
-            name, limit = call.principal.key_id, self._per_window
+            limit, count, left_s = self._rates.of_key(call.principal.key_id, time.monotonic())
         else:
-            name, limit = f"address {client[0] if client else ''}", self._anonymous_per_window
-        count, left_s = self._rates.count(name, time.monotonic())
+            limit, count, left_s = self._rates.of_address(client[0] if client else "", time.monotonic())
         reset_s = math.ceil(left_s)
         headers += (
             (b"ratelimit-limit", b"%d" % limit),

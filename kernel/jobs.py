@@ -70,20 +70,31 @@ class AlarmClock:
             for job, run in self._jobs:
                 await self._fire(job.name, run)
 
-    async def advance(self, now_us: int) -> int:
-        """Moves a simulated clock and fires what falls due on the way, each at its own time. Returns how many fired."""
+    async def advance(self, now_us: int, enough: Callable[[], bool] = lambda: False) -> int:
+        """Moves a simulated clock and fires what falls due on the way, each at its own time. Returns how many fired.
+
+        Where it is ``enough`` after all that fell due at one time, the clock stays there.
+        """
         clock = self._clock
         assert isinstance(clock, SimulatedClock), "only a simulated clock can be moved"
         fired = 0
         while (due := self._next(now_us)) is not None:
+            if fired and from_datetime(due.next_run_time) > clock.now_us() and enough():
+                return fired
             assert fired < FIRINGS_MAX, "one move of the clock fires too many jobs"
             now = due.next_run_time
             clock.advance_to(max(clock.now_us(), from_datetime(now)))
             due.modify(next_run_time=due.trigger.get_next_fire_time(now, now))
             await due.func(*due.args)
             fired += 1
-        clock.advance_to(now_us)
+        if not (fired and enough()):
+            clock.advance_to(now_us)
         return fired
+
+    def set(self, now_us: int) -> None:
+        """Moves a simulated clock and fires nothing: what falls due waits for `advance`, then each at this time."""
+        assert isinstance(self._clock, SimulatedClock), "only a simulated clock can be moved"
+        self._clock.advance_to(now_us)
 
     def rings_at(self) -> int | None:
         """When the next job rings; None where there are no jobs."""

@@ -18,7 +18,7 @@ from kernel.messages import Event, Message, Recorded
 from kernel.quantity import format_mass, format_money, format_price
 
 #: Fields of events that are times without saying so at their end.
-_TIMES = frozenset({"window_start", "window_end", "until", "calibrated_until"})
+_TIMES = frozenset({"window_start", "window_end", "until", "calibrated_until", "decide_by"})
 #: Numbers that the routes write as ids, by the end of their name.
 _LETTERS = {"order_id": "O", "trade_id": "T"}
 

@@ -17,11 +17,9 @@ from sqlmodel import SQLModel
 from kernel.log import Log, Tail
 from kernel.machine import Changes, Entity, Machine, View
 from kernel.messages import Codec, Command, Event
-from kernel.store import Row, Write, upsert_rows
-from kernel.tables import SnapshotRow
+from kernel.snapshots import newest_first, store
+from kernel.store import Row, Write
 
-#: Snapshots a room keeps: the newest shortens a start, those before it stand in where it cannot be read.
-SNAPSHOTS_KEPT = 3
 #: Keys named in one statement while a view is loaded.
 KEYS_PER_STATEMENT_MAX = 500
 
@@ -55,6 +53,10 @@ class Finding(NamedTuple):
 
 class Room(ABC):
     """One service's log with the machine that decides what goes into it."""
+
+    #: The last event and the bytes of the newest snapshot, 0 where there is none.
+    snapshot_seq = 0
+    snapshot_bytes = 0
 
     def __init__(
         self,
@@ -91,9 +93,9 @@ class Room(ABC):
                 found.append(Write(table, [row(entity) for entity in entities.values()], not once))
         return found
 
-    def save_snapshot(self, connection: Connection, tail: Tail) -> bool:
+    def save_snapshot(self, connection: Connection, tail: Tail) -> None:
         """Stores a snapshot if this room has any use for one."""
-        return False
+        return
 
     def audit(self, machine: Machine, connection: Connection) -> Iterable[Finding]:
         """The room's own laws, checked on a machine replayed from the log."""
@@ -101,7 +103,7 @@ class Room(ABC):
 
 
 class MemoryMachine(Machine, Protocol):
-    """A machine whose state can be stored whole."""
+    """A machine whose state can be stored whole. Its digest is the SHA-256 of what `dump` gives."""
 
     def digest(self) -> str: ...
 
@@ -139,35 +141,47 @@ class MemoryRoom(Room):
 
     def rebuild(self, connection: Connection) -> Tail:
         machine, after = self._from_snapshot(connection)
-        for recorded in self.log.read(connection, after):
-            machine.evolve(recorded.event, recorded.at, recorded.seq)
-            machine.changes.clear()
+        self._evolve(connection, machine, after)
         self.machine = machine
         return self.log.tail(connection)
 
-    def _from_snapshot(self, connection: Connection) -> tuple[MemoryMachine, int]:
-        """The newest snapshot that agrees with the log and with its own digest, else an empty machine."""
-        columns = table_of(SnapshotRow).c
-        rows = connection.execute(select(*columns).where(columns.room == self.name).order_by(columns.seq.desc())).all()
-        for row in rows:
-            if self.log.hash_at(connection, row.seq) != bytes(row.hash):
+    def state_at(self, connection: Connection, seq: int) -> bytes:
+        """The state after event ``seq`` of a log that others may be writing, as a snapshot; starts from the stored
+        one before. Raises ValueError for a log that has no such event."""
+        machine, after = self._from_snapshot(connection, seq)
+        if self._evolve(connection, machine, after, seq - after) != seq:
+            raise ValueError(f"{self.name} has no event {seq}")
+        return machine.dump()
+
+    def _evolve(self, connection: Connection, machine: MemoryMachine, after: int, limit: int | None = None) -> int:
+        """Takes the events after a position; returns the last one's."""
+        for recorded in self.log.read(connection, after, limit):
+            machine.evolve(recorded.event, recorded.at, recorded.seq)
+            machine.changes.clear()
+            after = recorded.seq
+        return after
+
+    def _from_snapshot(self, connection: Connection, until: int | None = None) -> tuple[MemoryMachine, int]:
+        """The newest snapshot, of those until an event, that agrees with the log and with its own digest, else an empty
+        machine."""
+        for stored in newest_first(connection, self.name, until):
+            if self.log.hash_at(connection, stored.seq) != stored.hash:
                 continue
             machine = self.blank()
             try:
-                machine.restore(bytes(row.state))
+                machine.restore(stored.state)
             except (msgspec.DecodeError, ValueError, KeyError):
-                continue  # written by another version: the log has everything
-            if machine.digest() == row.digest:
-                return machine, row.seq
+                continue  # written by another version, or never finished: the log has everything
+            if machine.digest() == stored.digest:
+                self.snapshot_seq, self.snapshot_bytes = stored.seq, len(stored.state)
+                return machine, stored.seq
+        self.snapshot_seq = self.snapshot_bytes = 0
         return self.blank(), 0
 
-    def save_snapshot(self, connection: Connection, tail: Tail) -> bool:
-        table = table_of(SnapshotRow)
-        upsert_rows(connection, table, [(self.name, tail.seq, tail.hash, self.machine.digest(), self.machine.dump())])
-        kept = select(table.c.seq).where(table.c.room == self.name).order_by(table.c.seq.desc()).limit(SNAPSHOTS_KEPT)
-        oldest = min(connection.execute(kept).scalars())
-        connection.execute(table.delete().where(table.c.room == self.name, table.c.seq < oldest))
-        return True
+    def save_snapshot(self, connection: Connection, tail: Tail) -> None:
+        state = self.machine.dump()
+        store(connection, self.name, tail, state)
+        self.snapshot_seq, self.snapshot_bytes = tail.seq, len(state)
 
 
 Touched = Iterable[tuple[str, str]]
@@ -177,7 +191,8 @@ class ViewRoom(Room):
     """A room that loads what a batch touches.
 
     ``entities`` gives the entity class of each table; ``touches(command)`` names (table, id) pairs;
-    ``touches_more(command, view)`` names what is only known once those are loaded; ``factory(view)`` makes the machine.
+    ``touches_more(command, view)`` names what is only known once those are loaded, and is asked until it names nothing
+    new; ``factory(view)`` makes the machine.
     """
 
     def __init__(
@@ -207,8 +222,12 @@ class ViewRoom(Room):
 
     def open(self, connection: Connection, commands: Sequence[Command]) -> Machine:
         view = View()
-        self._load(connection, view, (pair for command in commands for pair in self._touches(command)))
-        self._load(connection, view, (pair for command in commands for pair in self._touches_more(command, view)))
+        asked = {pair for command in commands for pair in self._touches(command)}
+        wanted = asked
+        while wanted:  # each hop may show the next one
+            self._load(connection, view, wanted)
+            wanted = {pair for command in commands for pair in self._touches_more(command, view)} - asked
+            asked |= wanted
         return self._factory(view)
 
     def _load(self, connection: Connection, view: View, pairs: Touched) -> None:

@@ -31,6 +31,7 @@ from kernel.log import EMPTY
 from kernel.messages import Command, Recorded
 from kernel.room import MemoryRoom, Room
 from kernel.scribe import Lost
+from kernel.snapshots import IN_TURN_BYTES_MAX, Maker
 from kernel.store import statements, write_rows
 from kernel.writer import Posted, Turn, Writer
 
@@ -64,6 +65,7 @@ class Sequencer:
         *,
         queue_max: int = QUEUE_MAX,
         snapshot_every: int = SNAPSHOT_EVERY_EVENTS,
+        maker: Maker | None = None,
     ) -> None:
         self.room = room
         self.writer = writer
@@ -75,7 +77,8 @@ class Sequencer:
         self.rebuilds = 0
         self.broken: str | None = None
         self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
-        self._snapshot_seq = 0
+        self.maker = maker
+        self._snapshot_seq = 0  # of the newest snapshot that was tried
         self._on_the_way: deque[Batch] = deque()  # decided and posted
         self._failed: list[tuple[Batch, Exception]] = []  # posted in vain, as far as is known
         self._pending: deque[Unit] = deque()
@@ -86,7 +89,12 @@ class Sequencer:
         """Brings the room to the state of its log. Before the writer's thread runs."""
         with connection.begin():
             self.tail = self.room.rebuild(connection)
-        self._snapshot_seq = self.tail.seq
+        self._snapshot_seq = self.room.snapshot_seq
+
+    async def stop(self) -> None:
+        """Gives up a snapshot that is under way. Before the writer stops."""
+        if self.maker is not None:
+            await self.maker.stop()
 
     def on_commit(self, listener: Callable[[Sequence[Recorded]], None]) -> None:
         """Calls ``listener`` in the event loop with the events of each commit, in order, before their senders are
@@ -210,8 +218,6 @@ class Sequencer:
         if error is None:
             self._came_true(batch)
             self._end(batch.units, batch.recorded())
-            if self._snapshot_is_due():
-                self.writer.call(self._snapshot)
             return
         _log.error("the commit of %s failed", self.room.name, exc_info=error)
         self._failed.append((batch, error))
@@ -266,8 +272,6 @@ class Sequencer:
                 return
             else:
                 recorded += batch.recorded()
-                if self._snapshot_is_due():
-                    self._snapshot()
                 return
 
     def _end(self, units: Sequence[Unit], recorded: Sequence[Recorded]) -> None:
@@ -283,6 +287,8 @@ class Sequencer:
                 unit.answer(unit.outcome)
             except Exception:
                 _log.exception("a caller of %s could not be answered", self.room.name)
+        if self.tail.seq - self._snapshot_seq >= self.snapshot_every:
+            self._begin_snapshot()
 
     def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
         """Serves the units that only read, while the state is what is committed; gives back the others."""
@@ -368,17 +374,21 @@ class Sequencer:
         self.rebuilds += 1
         return True
 
-    def _snapshot_is_due(self) -> bool:
-        """Whether enough has happened since the last snapshot; once for each."""
-        if self.tail.seq - self._snapshot_seq < self.snapshot_every:
-            return False
-        self._snapshot_seq = self.tail.seq
-        return True
+    def _begin_snapshot(self) -> None:
+        """In the loop: has a small state stored in a turn of the thread, a large one made by another process."""
+        # As far as the snapshot before tells, if there is one that was made lately.
+        unknown = self.tail.seq - self.room.snapshot_seq > 2 * self.snapshot_every
+        if self.maker is None or not (unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX):
+            self._snapshot_seq = self.tail.seq
+            self.writer.call(self._snapshot)
+        elif not self.maker.busy:
+            self._snapshot_seq = self.tail.seq
+            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
 
     def _snapshot(self) -> None:
         """In the writer's thread, when nothing is on its way."""
-        if self.broken is not None:
-            return  # the state in memory is not that of the log
+        if self._failed or self.broken is not None:
+            return  # the machine is ahead of its log until it is rebuilt
         try:
             connection = self.writer.connection
             with connection.begin():
@@ -386,6 +396,9 @@ class Sequencer:
         except Exception:
             # A snapshot only shortens the next start: without it the log is replayed from further back.
             _log.exception("no snapshot of %s could be stored", self.room.name)
+
+    def _snapshot_made(self, seq: int, size: int) -> None:
+        self.room.snapshot_seq, self.room.snapshot_bytes = seq, size
 
 
 def _refuse(units: Sequence[Unit]) -> None:

@@ -51,12 +51,13 @@ class CursorRow(SQLModel, table=True):
 
 
 class SnapshotRow(SQLModel, table=True):
-    """A room's state at ``seq``: it shortens a start and can be deleted at will."""
+    """A part of a room's state at ``seq``: it shortens a start and can be deleted at will."""
 
     __tablename__ = "kernel_snapshots"
 
     room: str = Field(primary_key=True, sa_type=Text)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
+    part: int = Field(primary_key=True, sa_type=BigInteger)
     hash: bytes = Field(sa_type=LargeBinary)
     digest: str = Field(sa_type=Text)
     state: bytes = Field(sa_type=LargeBinary)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from kernel.log import GENESIS, Log, StoredEvent, chain_hash
 from kernel.machine import Machine
 from kernel.room import Finding, MemoryMachine, MemoryRoom, Projected, Room, table_of
+from kernel.snapshots import Snapshot, newest_first
 from kernel.tables import IdempotencyRow, SnapshotRow
 
 #: Rows compared at a time.
@@ -50,13 +51,11 @@ class Snapshots:
 
     def __init__(self, room: Room, connection: Connection) -> None:
         self._room = room
-        self._rows: list[Any] = []
+        self._stored: list[Snapshot] = []
         self._restored: MemoryMachine | None = None
         self._since = 0
         if isinstance(room, MemoryRoom):
-            columns = table_of(SnapshotRow).c
-            found = connection.execute(select(*columns).where(columns.room == room.name).order_by(columns.seq))
-            self._rows = list(found)
+            self._stored = list(newest_first(connection, room.name))
 
     def follow(self, row: StoredEvent, machine: Machine) -> Finding | None:
         """Takes an event that ``machine`` has taken, and compares where a snapshot was taken after it."""
@@ -65,14 +64,14 @@ class Snapshots:
             if finding:
                 return finding
             self._restored.changes.clear()
-        if not self._rows or self._rows[0].seq != row.seq:
+        if not self._stored or self._stored[-1].seq != row.seq:
             return None
         assert isinstance(self._room, MemoryRoom)
-        stored = self._rows.pop(0)
+        stored = self._stored.pop()
         finding = next(self.end(machine), None)
         restored = self._room.blank()
         try:
-            restored.restore(bytes(stored.state))
+            restored.restore(stored.state)
         except (msgspec.MsgspecError, ValueError, KeyError):
             self._restored = None  # written by another version: a start passes over it too
             return finding

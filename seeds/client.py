@@ -25,6 +25,7 @@ TRIES_MAX = 20
 RETRY_S = 1.0
 
 _AGAIN = frozenset({429, 503})
+_ORDERS = frozenset({"/v1/orders", "/v1/orders/batch"})
 _OWNERS = {
     "tracking": ("vehicles", "vessels", "meters", "shipments", "haulage", "positions", "mass-balance"),
     "settlement": (
@@ -79,6 +80,10 @@ class Wire:
             url: HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S) for url in self._urls.values()
         }
 
+    def url_of(self, service: str) -> str:
+        """Where a service answers."""
+        return self._urls[service]
+
     def close(self) -> None:
         """Hangs up."""
         for connection in self._connections.values():
@@ -119,6 +124,10 @@ def _checked(reply: Reply, method: str, path: str) -> Reply:
     raise Refused(method, path, reply.status, problem)
 
 
+def _target(path: str, query: Mapping[str, str | int]) -> str:
+    return quote(path) + (f"?{urlencode(query)}" if query else "")
+
+
 class Session:
     """Requests under one API key. ``label`` makes idempotency keys readable and, with a number, unique."""
 
@@ -133,9 +142,9 @@ class Session:
         """The JSON at a path."""
         return self._read(path, query, service).json()
 
-    def download(self, path: str) -> bytes:
+    def download(self, path: str, **query: str | int) -> bytes:
         """The bytes at a path."""
-        return self._read(path, {}).content
+        return self._read(path, query).content
 
     def pages(self, path: str, **query: str | int) -> list[Any]:
         """All items of a list, page by page."""
@@ -160,9 +169,9 @@ class Session:
         """The answer to a replacement."""
         return self._change("PUT", path, body)
 
-    def delete(self, path: str) -> Any:
-        """The answer to a removal."""
-        return self._change("DELETE", path, None)
+    def delete(self, path: str, **query: str | int) -> Any:
+        """The answer to a removal; ``query`` says of what."""
+        return self._change("DELETE", path, None, query=query)
 
     def upload(self, path: str, content: bytes, media_type: str) -> Any:
         """The answer to a file."""
@@ -170,16 +179,18 @@ class Session:
         return self.wire.send(owner_of(path), "POST", path, headers, content).json()
 
     def _read(self, path: str, query: Mapping[str, str | int], service: str = "") -> Reply:
-        target = quote(path) + (f"?{urlencode(query)}" if query else "")
-        return self.wire.send(service or owner_of(path), "GET", target, self._headers)
+        return self.wire.send(service or owner_of(path), "GET", _target(path, query), self._headers)
 
-    def _change(self, method: str, path: str, body: Any, key: str = "", service: str = "") -> Any:
+    def _change(
+        self, method: str, path: str, body: Any, key: str = "", service: str = "",
+        query: Mapping[str, str | int] | None = None,
+    ) -> Any:  # fmt: skip
         headers = {**self._headers, "Content-Type": "application/json"}
         # Orders carry a key of their own, the client order id.
-        if not (method == "POST" and path.startswith("/v1/orders")):
+        if not (method == "POST" and path in _ORDERS):
             headers["Idempotency-Key"] = key or self._next_key()
         content = None if body is None else json.dumps(body).encode()
-        return self.wire.send(service or owner_of(path), method, quote(path), headers, content).json()
+        return self.wire.send(service or owner_of(path), method, _target(path, query or {}), headers, content).json()
 
     def _next_key(self) -> str:
         return f"{self._label}-{next(self._numbers)}"

@@ -1,7 +1,8 @@
 """The simulated market day, from the first company to the reconciled payment, through the public interface alone.
 
     2026-03-02  06:00  companies, fleets, products     08:00  deposits, one under a mangled reference
-                08:50  orders for the opening auction  09:00  it is matched; 23 rounds until the market closes at 15:00
+                08:50  orders for the opening auction  09:00  it is matched; 23 rounds until the market closes at 15:00,
+                       and between them scenes in the books of the night (`seeds.scenes`)
                 16:00  nominations
     2026-03-03  05:00  trips until the night; what was delivered is paid every quarter of an hour
     2026-03-04  08:00  withdrawals                     09:30  the payment file goes to the bank
@@ -16,11 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Protocol
 
-from kernel.clock import SHANGHAI, from_datetime
 from seeds.agents import ROUNDS
 from seeds.bank_account import BankAccount
 from seeds.client import Session
@@ -33,7 +33,9 @@ from seeds.founding import found, list_products, steps_of_founding
 from seeds.funding import assign_suspended, pay_in, report
 from seeds.loads import cast, nominate, planned_loads
 from seeds.members import Market
+from seeds.moments import at
 from seeds.pace import Pace
+from seeds.scenes.programme import Programme
 from seeds.trips import MINUTE_US
 
 DAY = date(2026, 3, 2)
@@ -61,11 +63,6 @@ class Founder:
     account_number: str
 
 
-def at(day: date, hour: int, minute: int = 0) -> int:
-    """A time of the market's zone in UTC microseconds."""
-    return from_datetime(datetime.combine(day, time(hour, minute), SHANGHAI))
-
-
 START = at(DAY, 6)
 
 
@@ -78,10 +75,10 @@ def run_day(founder: Founder, seed: int, reporter: Reporter) -> tuple[Market, Fi
         market = found(founder.session, founder.participant_id, pace, DAY, rng, step)
         list_products(market, pace, DAY, step)
     assigned = _fund(market, pace, account, rng)
-    _trade(market, pace, rng, reporter)
+    compared = _trade(market, pace, rng, reporter)
     _deliver(market, pace, rng, seed, reporter)
     _pay_out(market, pace, account, rng)
-    return market, read_figures(market, assigned)
+    return market, read_figures(market, assigned, compared)
 
 
 def furnish(founder: Founder, first_day: date, now_us: int, reporter: Reporter) -> Market:
@@ -115,21 +112,27 @@ def _fund(market: Market, pace: Pace, account: BankAccount, rng: Random) -> int:
     return assigned
 
 
-def _trade(market: Market, pace: Pace, rng: Random, reporter: Reporter) -> None:
-    """The market opens and closes by itself."""
+def _trade(market: Market, pace: Pace, rng: Random, reporter: Reporter) -> dict[str, int]:
+    """The market opens and closes by itself; scenes are played between the rounds. Returns what readers compared."""
     floor = TradingFloor(market, DAY, rng)
-    opens = at(DAY, 9)
-    with reporter.progress("Trading", "交易", ROUNDS) as step:
-        pace.move(at(DAY, 8, 50))
-        floor.round(0, collecting=True)
-        step(1)
-        pace.move(opens)
-        floor.look_around()
-        for round_no in range(1, ROUNDS):
-            pace.move(opens + round_no * ROUND_MIN * MINUTE_US)
-            floor.round(round_no)
-            step(1)
-    pace.move(at(DAY, 15))
+    opens, closes = at(DAY, 9), at(DAY, 15)
+    with Programme(market, pace, DAY) as programme:
+        with reporter.progress("Trading", "交易", ROUNDS + len(programme)) as step:
+            pace.move(at(DAY, 8, 50))
+            floor.round(0, collecting=True)
+            step(1 + programme.play_until(opens, floor.look_again))
+            pace.move(opens)
+            floor.look_around()
+            for round_no in range(1, ROUNDS):
+                begins = opens + round_no * ROUND_MIN * MINUTE_US
+                step(programme.play_until(begins, floor.look_again))
+                pace.move(begins)
+                floor.round(round_no)
+                step(1)
+            step(programme.play_until(closes, floor.look_again))
+        pace.move(closes)
+        programme.settle()
+        return programme.compared
 
 
 def _deliver(market: Market, pace: Pace, rng: Random, seed: int, reporter: Reporter) -> None:

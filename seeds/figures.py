@@ -60,9 +60,11 @@ class Figures:
     items_reconciled: int
     events: int
     producers: tuple[Producer, ...]
+    #: What readers of streams, files and webhooks found as it is on record, by what it was.
+    compared: dict[str, int]
 
 
-def read_figures(market: Market, deposits_assigned: int) -> Figures:
+def read_figures(market: Market, deposits_assigned: int, compared: dict[str, int]) -> Figures:
     """Reads everything once."""
     desk = market.operator
     masses = {product["product_id"]: product for product in desk.pages("/v1/products")}
@@ -95,6 +97,7 @@ def read_figures(market: Market, deposits_assigned: int) -> Figures:
         items_reconciled=sum(rule["checked"] for rule in reconciliation["rules"]),
         events=_events(desk),
         producers=_producers(market, shipments, paid),
+        compared=compared,
     )
 
 

@@ -7,7 +7,7 @@ which it has orders, as a stream would tell it. Nobody else trades on this day, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -20,6 +20,7 @@ from seeds.agents import ROUNDS, Agent, agents
 from seeds.client import Refused, Session
 from seeds.market_view import Amend, Cancel, Intent, MarketView, OpenOrder, OwnTrade, Place, Quote
 from seeds.members import Market, Member
+from seeds.products import products
 
 #: What an agent may be told without anything being wrong: its order traded while it made up its mind.
 EXPECTED_REFUSALS = frozenset({"order_not_open"})
@@ -45,6 +46,7 @@ class TradingFloor:
         self._market = market
         self._rng = rng
         self._agents: Sequence[Agent] = agents(day, rng)
+        self._products = frozenset(terms.product_id for terms in products(day))
         self._board: dict[str, Quote] = {}
         self._collecting = False
         self._business = {agent.company.code: _Business() for agent in self._agents}
@@ -68,14 +70,23 @@ class TradingFloor:
         for business in self._business.values():
             business.has_traded = True
 
+    def look_again(self, codes: Sequence[str]) -> None:
+        """Reads the books again in which these companies had orders: they acted elsewhere, and switches that they
+        pulled may have cancelled what they have here."""
+        for product_id in sorted({product_id for code in codes for product_id in self._business[code].products}):
+            self._board[product_id] = self._read_quote(self._market.operator, product_id)
+        for code in codes:
+            self._business[code].has_acted = True
+
     def _view(self, member: Member, round_no: int) -> MarketView:
         session, business = member.session, self._business[member.company.code]
         if business.has_acted or business.has_traded:
-            business.orders = tuple(map(_open_order, reversed(session.pages("/v1/orders", status="open"))))
+            orders = self._of_the_day(session.pages("/v1/orders", status="open"))
+            business.orders = tuple(map(_open_order, orders))
             business.limits = session.get("/v1/limits")
             business.products = {order.product_id for order in business.orders}
         if business.has_traded:
-            business.trades = tuple(map(_own_trade, reversed(session.pages("/v1/trades"))))
+            business.trades = tuple(map(_own_trade, self._of_the_day(session.pages("/v1/trades"))))
         business.has_acted = business.has_traded = False
         return MarketView(
             round_no,
@@ -111,6 +122,10 @@ class TradingFloor:
         business.has_acted |= bool(touched)
         business.products |= touched
         return traded
+
+    def _of_the_day(self, newest_first: list[Any]) -> Iterator[Any]:
+        """What is in the day's products, oldest first: other books are not these agents' business."""
+        return (one for one in reversed(newest_first) if one["product_id"] in self._products)
 
     @staticmethod
     def _read_quote(session: Session, product_id: str) -> Quote:

@@ -141,7 +141,7 @@ def _meter_id(session: Session, kind: str, label: str, valid_until: str) -> str:
 def list_products(market: Market, pace: Pace, day: date, step: Step) -> None:
     """Lists what is traded on ``day``, and has everybody declare what it can provide on the day after."""
     for terms in products(day):
-        market.operator.post("/v1/products", _product(terms))
+        market.operator.post("/v1/products", product_body(terms))
         step(1)
     pace.catch_up()
     for member in market.traders():
@@ -152,7 +152,8 @@ def list_products(market: Market, pace: Pace, day: date, step: Step) -> None:
                 member.session.put("/v1/capacities", declared)
 
 
-def _product(terms: ProductTerms) -> dict[str, Any]:
+def product_body(terms: ProductTerms) -> dict[str, Any]:
+    """What lists a product; controls beside its terms are the caller's to add."""
     return {
         "product_id": terms.product_id,
         "kind": terms.kind,

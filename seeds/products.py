@@ -1,6 +1,7 @@
 """The products of a market day: what is listed on ``day`` for delivery on the day after.
 
-Two windows: A from 06:00 to 14:00 and B from 14:00 to 22:00 of the market's zone. Ids are made of the terms, such as
+Two windows: A from 06:00 to 14:00 and B from 14:00 to 22:00 of the market's zone; C, the night that follows, is traded
+in a few books alone (`seeds.night`). Ids are made of the terms, such as
 ``HAUL-QINGXU-TAIYUAN-TUBE20-20260106A``. The caps are far above any opinion: they catch typing errors and bound what an
 order can reserve (consumption-side indices of 2022-23 lay at 55 to 73 CNY/kg).
 """
@@ -19,11 +20,13 @@ from seeds.prices import PRICE_TICK_FEN
 from seeds.roads import ROUTES
 from seeds.towns import BY_PRODUCT_HUBS, GREEN_HUBS, STATION_HUBS, STORAGE_HUBS
 
-Window = Literal["A", "B"]
+Window = Literal["A", "B", "C"]
 Kind = Literal["ex_works", "delivered", "haulage"]
 
 #: Hours of the market's zone at which the windows begin and end.
 WINDOW_HOURS: dict[Window, tuple[int, int]] = {"A": (6, 14), "B": (14, 22)}
+#: The night ends at 06:00 of the day after.
+NIGHT_HOURS = (22, 30)
 #: Hydrogen for fuel-cell vehicles: the quality that every load of this market is held to.
 GRADE = "GB/T 37244-2018"
 PRICE_MAX_FEN: dict[Kind, int] = {"ex_works": 6_000, "delivered": 8_000, "haulage": 4_000}
@@ -57,7 +60,7 @@ class ProductTerms:
 def window_us(delivery_day: date, window: Window) -> tuple[int, int]:
     """Start and end of a window in UTC microseconds."""
     midnight = day_bounds_us(delivery_day)[0]
-    opens, closes = WINDOW_HOURS[window]
+    opens, closes = WINDOW_HOURS.get(window, NIGHT_HOURS)
     return midnight + opens * 3_600 * MICROS_PER_S, midnight + closes * 3_600 * MICROS_PER_S
 
 
@@ -76,7 +79,7 @@ def _products(delivery_day: date) -> Iterator[ProductTerms]:
     for window in WINDOW_HOURS:
         for container in CONTAINER_CLASSES:
             for kind, hub, destination in _places(container):
-                yield _terms(kind, hub, destination, container, delivery_day, window)
+                yield terms_of(kind, hub, destination, container, delivery_day, window)
 
 
 def _places(container: ContainerClass) -> Iterator[tuple[Kind, str, str]]:
@@ -92,9 +95,10 @@ def _places(container: ContainerClass) -> Iterator[tuple[Kind, str, str]]:
             yield "haulage", route.origin, route.destination
 
 
-def _terms(
+def terms_of(
     kind: Kind, hub: str, destination: str, container: ContainerClass, delivery_day: date, window: Window
 ) -> ProductTerms:
+    """The terms of a product; ``destination`` is "" unless it is haulage."""
     start, end = window_us(delivery_day, window)
     return ProductTerms(
         product_id(kind, hub, destination, container.code, delivery_day, window),

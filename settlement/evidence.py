@@ -44,6 +44,32 @@ class TradeLike(Protocol):
     def window_end(self) -> int: ...
     @property
     def traded_at(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+
+
+class RecallLike(Protocol):
+    """A request to undo trades as the exchange tells of it."""
+
+    @property
+    def recall_id(self) -> int: ...
+    @property
+    def trade_ids(self) -> tuple[int, ...]: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def updated_at(self) -> int: ...
+
+
+class RecallTrackedLike(Protocol):
+    """What tracking answered to a recall."""
+
+    @property
+    def recall_id(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def decided_at(self) -> int: ...
 
 
 class LimitLike(Protocol):
@@ -115,6 +141,8 @@ class Facts:
     orders_open: Sequence[OpenOrdersLike]
     loads: Sequence[LoadLike]
     haulage: Sequence[HaulageLike]
+    recalls: Sequence[RecallLike] = ()
+    recalls_tracked: Sequence[RecallTrackedLike] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,14 @@ from settlement.commands import (
     RefuseWithdrawal,
     RegisterProduct,
 )
-from tracking.events import HaulageLapsed, LoadAccepted, LoadRejected, ShipmentCancelled, ShipmentLapsed
+from tracking.events import (
+    HaulageCancelled,
+    HaulageLapsed,
+    LoadAccepted,
+    LoadRejected,
+    ShipmentCancelled,
+    ShipmentLapsed,
+)
 
 #: A reduction of a limit that settlement asked for carries the withdrawal's id; others are none of its business.
 _WITHDRAWAL_ID = re.compile(r"W[1-9][0-9]{0,17}", re.ASCII)
@@ -91,5 +98,7 @@ def follow_tracking(recorded: Recorded) -> list[Command]:
             return [RecordDue("cancelled", trade_id, load_no, 0, 0, 0, 0, reason)]
         case HaulageLapsed(haulage_trade_id=trade_id, haulage_load_no=load_no):
             return [RecordDue("lapsed", 0, 0, trade_id, load_no, 0, 0)]
+        case HaulageCancelled(haulage_trade_id=trade_id, haulage_load_no=load_no, reason=reason):
+            return [RecordDue("cancelled", 0, 0, trade_id, load_no, 0, 0, reason)]
         case _:
             return []

@@ -12,6 +12,7 @@ from settlement.differences import Difference, OpenItem, Report, RuleResult, Sid
 from settlement.evidence import Books, Facts
 from settlement.reconciliation_loads import dues_are_paid, haulage_has_outcome, loads_have_outcomes, trades_have_holds
 from settlement.reconciliation_money import bank_agrees, ledger_balances, limits_follow_money, reservations
+from settlement.reconciliation_recalls import recalls_are_whole
 
 __all__ = [
     "RULES",
@@ -31,6 +32,7 @@ RULES: tuple[Callable[[Facts, Books, int], RuleResult], ...] = (
     trades_have_holds,
     loads_have_outcomes,
     haulage_has_outcome,
+    recalls_are_whole,
     dues_are_paid,
     ledger_balances,
     limits_follow_money,

@@ -15,6 +15,9 @@ DAY_US = 24 * HOUR_US
 #: Tracking ends what nobody used two hours after its window, within the hour.
 LAPSE_AFTER_US = 4 * HOUR_US
 
+#: How haulage ends that carried nothing.
+UNUSED = ("lapsed", "cancelled")
+
 EXCHANGE = Text("exchange", "交易")
 TRACKING = Text("tracking", "运输跟踪")
 SETTLEMENT = Text("settlement", "结算")
@@ -146,7 +149,7 @@ def loads_have_outcomes(facts: Facts, books: Books, now: int) -> RuleResult:
         key = due_id(load.trade_id, load.load_no)
         known.add(key)
         found += _same_outcome(key, load, dues.get(key), now)
-    known |= {due_id(one.haulage_trade_id, one.load_no) for one in facts.haulage if one.state == "lapsed"}
+    known |= {due_id(one.haulage_trade_id, one.load_no) for one in facts.haulage if one.state in UNUSED}
     for due in books.dues:
         if due.id not in known:
             found.append(_unknown(due.id, TRACKING, SETTLEMENT, _due_text(due), due.recorded_at, _LOG))
@@ -219,7 +222,7 @@ def _haulage_ends(
     key: str, trade: TradeLike, one: HaulageLike, load: LoadLike | None, dues: dict[str, Due], now: int
 ) -> Iterator[Difference]:
     state = Side(TRACKING, plain(f"{one.state} {one.shipment_id}".strip()))
-    if one.state == "lapsed":
+    if one.state in UNUSED:
         if due_id(one.haulage_trade_id, one.load_no) not in dues:
             yield Difference(key, state, Side(SETTLEMENT, NOTHING), trade.window_end, _FOLLOW)
     elif one.shipment_id:

@@ -144,6 +144,8 @@ class SettlementService(Service):
                 orders_open=await exchange.read("orders_open"),
                 loads=await tracking.read("loads"),
                 haulage=await tracking.read("haulage"),
+                recalls=await exchange.read("recalls"),
+                recalls_tracked=await tracking.read("recalls"),
             )
         except httpx.HTTPError as error:
             raise Unavailable(retry_after_s=RETRY_AFTER_S) from error

@@ -47,6 +47,22 @@ class PlanTrade(Command, frozen=True, gc=False):
     seller_id: str
 
 
+class RecalledLoads(Message, frozen=True, gc=False):
+    """The loads of a trade that the exchange would undo, and its parties."""
+
+    trade_id: int
+    loads: int
+    buyer_id: str
+    seller_id: str
+
+
+class RecallTrades(Command, frozen=True, gc=False):
+    """Ends every load of the trades of a recall, or none of them where one has begun to move; answered once."""
+
+    recall_id: int
+    trades: tuple[RecalledLoads, ...]
+
+
 # --- what participants ask
 
 
@@ -234,6 +250,7 @@ COMMANDS: tuple[type[Command], ...] = (
     RegisterProduct,
     RegisterFacility,
     PlanTrade,
+    RecallTrades,
     RegisterVehicle,
     RegisterVessel,
     RegisterMeter,

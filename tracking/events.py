@@ -307,7 +307,8 @@ class ShipmentLapsed(Event, frozen=True, gc=False):
 
 
 class ShipmentCancelled(Event, frozen=True, gc=False):
-    """The operator ended a load before its gas changed hands; its hand-over is void and its seller keeps the gas."""
+    """The operator ended a load before its gas changed hands, by itself or with the recall of its trade; its hand-over
+    is void and its seller keeps the gas."""
 
     shipment_id: str
     trade_id: int
@@ -320,6 +321,32 @@ class HaulageLapsed(Event, frozen=True, gc=False):
 
     haulage_trade_id: int
     haulage_load_no: int
+
+
+class HaulageReleased(Event, frozen=True, gc=False):
+    """A load of carriage and a load of hydrogen do not belong together any more, since the trade of one of them is
+    recalled; the other one waits for its half again, without lorry and vessel."""
+
+    shipment_id: str
+    haulage_trade_id: int
+    haulage_load_no: int
+
+
+class HaulageCancelled(Event, frozen=True, gc=False):
+    """The trade of a load of carriage is recalled."""
+
+    haulage_trade_id: int
+    haulage_load_no: int
+    reason: str
+
+
+class RecallAnswered(Event, frozen=True, gc=False):
+    """All loads of a recall are ended (``done``), or none: ``obstacle`` had begun to move and is ``obstacle_state``."""
+
+    recall_id: int
+    done: bool
+    obstacle: str
+    obstacle_state: str
 
 
 class GasVented(Event, frozen=True, gc=False):
@@ -377,6 +404,9 @@ EVENTS: tuple[type[Event], ...] = (
     ShipmentLapsed,
     ShipmentCancelled,
     HaulageLapsed,
+    HaulageReleased,
+    HaulageCancelled,
+    RecallAnswered,
     GasVented,
     PositionsReported,
 )

@@ -9,7 +9,8 @@ from tracking import commands
 
 
 def follow_exchange(recorded: Recorded) -> list[Command]:
-    """A listed product is mirrored, a trade is planned; nothing else of the exchange moves a load."""
+    """A listed product is mirrored, a trade is planned, and the loads of one that two people called back are ended;
+    nothing else of the exchange moves a load."""
     event = recorded.event
     if isinstance(event, exchange_events.ProductListed):
         return [
@@ -34,6 +35,16 @@ def follow_exchange(recorded: Recorded) -> list[Command]:
                 loads=event.loads,
                 buyer_id=event.buyer_id,
                 seller_id=event.seller_id,
+            )
+        ]
+    if isinstance(event, exchange_events.TradeRecallConfirmed):
+        return [
+            commands.RecallTrades(
+                recall_id=event.recall_id,
+                trades=tuple(
+                    commands.RecalledLoads(trade.trade_id, trade.loads, trade.buyer_id, trade.seller_id)
+                    for trade in event.trades
+                ),
             )
         ]
     return []

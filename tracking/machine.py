@@ -19,6 +19,7 @@ from tracking import (
     planning,
     positions,
     quality,
+    recalling,
     transport,
 )
 from tracking.model import TIMELINE, TimelineEntry
@@ -31,6 +32,7 @@ DECIDERS: Mapping[type[Command], Decider] = {
     commands.RegisterProduct: planning.register_product,
     commands.RegisterFacility: planning.register_facility,
     commands.PlanTrade: planning.plan_trade,
+    commands.RecallTrades: recalling.recall_trades,
     commands.RegisterVehicle: transport.register_vehicle,
     commands.RegisterVessel: transport.register_vessel,
     commands.RegisterMeter: transport.register_meter,
@@ -77,6 +79,9 @@ EFFECTS: Mapping[type[Event], Effect] = {
     events.ShipmentLapsed: planning.shipment_lapsed,
     events.ShipmentCancelled: cancelling.shipment_cancelled,
     events.HaulageLapsed: planning.haulage_lapsed,
+    events.HaulageReleased: recalling.haulage_released,
+    events.HaulageCancelled: recalling.haulage_cancelled,
+    events.RecallAnswered: recalling.recall_answered,
     events.GasVented: transport.gas_vented,
     events.PositionsReported: positions.positions_reported,
 }

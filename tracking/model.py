@@ -6,6 +6,7 @@ A shipment is one traded load of hydrogen on its way from a plant to a station. 
                                                              arrived | unloading -> rejected -> returning -> returned
     planned | nominated -> lapsed
     planned | nominated | loading -> cancelled, by the operator
+    planned | nominated -> cancelled, with the trade that is recalled
 
 Masses are grams, pressures absolute Pa, temperatures mK, water volumes litres, times UTC microseconds, positions
 WGS-84 degrees times 10^7. Every entity is the row of its table: fields are columns in order, the id first and
@@ -27,7 +28,7 @@ ShipmentStatus = Literal[
     "planned", "nominated", "loading", "loaded", "departed", "arrived", "unloading", "delivered", "accepted",
     "rejected", "returning", "returned", "lapsed", "cancelled",
 ]  # fmt: skip
-HaulageStatus = Literal["waiting", "assigned", "used", "lapsed"]
+HaulageStatus = Literal["waiting", "assigned", "used", "lapsed", "cancelled"]
 Stage = Literal["load", "unload", "return"]
 Side = Literal["giver", "taker"]
 #: ``flow`` is a totaliser that counts what passes, ``weighbridge`` the gross mass of the vehicle, ``gauge`` the
@@ -79,6 +80,11 @@ def shipment_id(trade_id: int, load_no: int) -> str:
 def haulage_id(trade_id: int, load_no: int) -> str:
     """The id of a haulage load: ``C131-1`` (C for carriage; H is a hold's letter)."""
     return f"C{trade_id}-{load_no}"
+
+
+def recall_key(recall_id: int) -> str:
+    """The id of an answered recall: ``R140``."""
+    return f"R{recall_id}"
 
 
 def hand_over_id(shipment: str, stage: Stage) -> str:
@@ -226,6 +232,18 @@ class Shipment(Entity, gc=False):
     arrived_at: int | None
     delivered_at: int | None
     closed_at: int | None
+    event_seq: int
+
+
+class Recall(Entity, gc=False):
+    """What was answered to the exchange's question whether the loads of its trades can be ended."""
+
+    id: str  # see `recall_key`
+    recall_id: int
+    done: bool  # else nothing was ended
+    obstacle: str  # the load that had begun to move, "" if it is done
+    obstacle_state: str
+    decided_at: int
     event_seq: int
 
 
@@ -397,6 +415,7 @@ MOVEMENTS = "tracking_movements"
 CERTIFICATES = "tracking_certificates"
 POSITIONS = "tracking_positions"
 TIMELINE = "tracking_timeline"
+RECALLS = "tracking_recalls"
 
 #: The entity of each table.
 ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
@@ -415,5 +434,6 @@ ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
         CERTIFICATES: QualityCertificate,
         POSITIONS: Position,
         TIMELINE: TimelineEntry,
+        RECALLS: Recall,
     }
 )

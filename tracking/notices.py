@@ -15,6 +15,11 @@ from tracking.tables import HaulageRow, ShipmentRow
 TOLD: dict[type[Event], Told] = {
     e.ShipmentPlanned: Told("shipment.planned", "a traded load waits for nominations", "已成交车次待提名"),
     e.HaulageAssigned: Told("shipment.haulage_assigned", "a load has its haulage", "车次已配对运输"),
+    e.HaulageReleased: Told(
+        "shipment.haulage_released",
+        "a load and its haulage part, since one of their trades is recalled",
+        "因其中一笔成交被撤销，车次与运输解除配对",
+    ),
     e.NominationConfirmed: Told("shipment.nominated", "both sides nominated", "双方提名已确认"),
     e.TransportNominated: Told(
         "shipment.transport_nominated", "the carrier named lorry and vessel", "承运方已指定车辆"
@@ -32,6 +37,7 @@ TOLD: dict[type[Event], Told] = {
     e.ShipmentLapsed: Told("shipment.lapsed", "nothing was delivered in the window", "车次已失效"),
     e.ShipmentCancelled: Told("shipment.cancelled", "the operator ended the load", "车次已取消"),
     e.HaulagePlanned: Told("haulage.planned", "traded haulage waits for its load", "已成交运输待配对"),
+    e.HaulageCancelled: Told("haulage.cancelled", "the trade of the haulage is recalled", "运输成交已撤销"),
     e.HaulageLapsed: Told("haulage.lapsed", "traded haulage was not used", "运输已失效"),
 }
 #: What a party reads where it belongs, and not in passing: papers of persons, and the account of a vessel.
@@ -60,8 +66,11 @@ def _parties(event: Event, shipments: dict[str, Any], haulage: dict[tuple[int, i
             return event.seller_id, event.buyer_id
         case e.HaulagePlanned():
             return event.haulier_id, event.shipper_id
-        case e.HaulageLapsed():
+        case e.HaulageLapsed() | e.HaulageCancelled():
             return tuple(haulage[event.haulage_trade_id, event.haulage_load_no])
+        case e.HaulageReleased():
+            carriage = haulage[event.haulage_trade_id, event.haulage_load_no]
+            return *shipments[event.shipment_id], *carriage
         case _:
             return tuple(shipments[event.shipment_id])  # type: ignore[attr-defined]
 
@@ -74,7 +83,8 @@ def _shipments(session: Session, recorded: Sequence[Recorded]) -> dict[str, Any]
 
 
 def _haulage(session: Session, recorded: Sequence[Recorded]) -> dict[tuple[int, int], Any]:
-    trades = {one.event.haulage_trade_id for one in recorded if isinstance(one.event, e.HaulageLapsed)}
+    about = (e.HaulageLapsed, e.HaulageCancelled, e.HaulageReleased)
+    trades = {one.event.haulage_trade_id for one in recorded if isinstance(one.event, about)}
     query = select(HaulageRow.trade_id, HaulageRow.load_no, HaulageRow.haulier_id, HaulageRow.shipper_id)
     found = session.exec(query.where(col(HaulageRow.trade_id).in_(trades))).all() if trades else ()
     return {(row[0], row[1]): row[2:] for row in found}

@@ -14,6 +14,7 @@ from tracking.model import (
     SHIPMENTS,
     Facility,
     HaulageLoad,
+    HaulageStatus,
     Product,
     Shipment,
     haulage_id,
@@ -61,12 +62,7 @@ def _plan_hydrogen(turn: Turn, command: commands.PlanTrade, product: Product) ->
             container_class=product.container_class, grade=product.grade, nominal_mass_g=product.nominal_mass_g,
             maximum_mass_g=product.maximum_mass_g, window_start=product.window_start, window_end=product.window_end,
         )  # fmt: skip
-        shipment = turn.shipment(key)
-        for waiting in split_ids(turn.pool(shipment.transport_party_id).haulage):
-            haulage = known(turn.view.get(HaulageLoad, HAULAGE, waiting))
-            if fits(shipment, haulage):
-                yield _assignment(shipment, haulage)
-                break
+        yield from pair_shipment(turn, turn.shipment(key))
 
 
 def _plan_haulage(turn: Turn, command: commands.PlanTrade, product: Product) -> Iterator[Event]:
@@ -80,12 +76,25 @@ def _plan_haulage(turn: Turn, command: commands.PlanTrade, product: Product) -> 
             destination_hub=product.destination_hub, container_class=product.container_class,
             window_start=product.window_start, window_end=product.window_end,
         )  # fmt: skip
-        haulage = known(turn.view.get(HaulageLoad, HAULAGE, key))
-        for waiting in split_ids(turn.pool(haulage.shipper_id).shipments):
-            shipment = turn.shipment(waiting)
-            if fits(shipment, haulage):
-                yield _assignment(shipment, haulage)
-                break
+        yield from pair_haulage(turn, known(turn.view.get(HaulageLoad, HAULAGE, key)))
+
+
+def pair_shipment(turn: Turn, shipment: Shipment) -> Iterator[Event]:
+    """Gives a load of hydrogen that waits the first load of carriage that fits."""
+    for waiting in split_ids(turn.pool(shipment.transport_party_id).haulage):
+        haulage = known(turn.view.get(HaulageLoad, HAULAGE, waiting))
+        if fits(shipment, haulage):
+            yield _assignment(shipment, haulage)
+            return
+
+
+def pair_haulage(turn: Turn, haulage: HaulageLoad) -> Iterator[Event]:
+    """Gives a load of carriage that waits the first load of hydrogen that fits."""
+    for waiting in split_ids(turn.pool(haulage.shipper_id).shipments):
+        shipment = turn.shipment(waiting)
+        if fits(shipment, haulage):
+            yield _assignment(shipment, haulage)
+            return
 
 
 def fits(shipment: Shipment, haulage: HaulageLoad) -> bool:
@@ -207,12 +216,17 @@ def shipment_lapsed(turn: Turn, event: events.ShipmentLapsed) -> None:
 
 
 def haulage_lapsed(turn: Turn, event: events.HaulageLapsed) -> None:
-    haulage = known(turn.view.get(HaulageLoad, HAULAGE, haulage_id(event.haulage_trade_id, event.haulage_load_no)))
+    end_haulage(turn, haulage_id(event.haulage_trade_id, event.haulage_load_no), "lapsed")
+
+
+def end_haulage(turn: Turn, key: str, status: HaulageStatus) -> None:
+    """Ends a load of carriage that was not used, and takes it out of its pool if it waits there."""
+    haulage = known(turn.view.get(HaulageLoad, HAULAGE, key))
     if haulage.status == "waiting":
         pool = turn.pool(haulage.shipper_id)
         pool.haulage = without_id(pool.haulage, haulage.id)
         turn.put(POOLS, pool, pool.id)
-    haulage.status = "lapsed"
+    haulage.status = status
     turn.put(HAULAGE, haulage, haulage.id)
 
 

@@ -13,7 +13,7 @@ from kernel.facts import Fact
 from tracking.delivery import haulage_due_g
 from tracking.model import HaulageStatus, Shipment, ShipmentStatus
 from tracking.service import entity_of
-from tracking.tables import HaulageRow, ShipmentRow, TimelineRow
+from tracking.tables import HaulageRow, RecallRow, ShipmentRow, TimelineRow
 
 Outcome = Literal["", "accepted", "rejected", "lapsed", "cancelled"]
 
@@ -56,6 +56,19 @@ class HaulageFact(msgspec.Struct, frozen=True):
     shipment_id: str
 
 
+class RecallFact(msgspec.Struct, frozen=True):
+    """An answered recall: every load was ended (``done``), or none."""
+
+    recall_id: int
+    done: bool
+    decided_at: int
+
+
+def _recalls(session: Session) -> Iterator[RecallFact]:
+    for row in session.exec(select(RecallRow).order_by(col(RecallRow.recall_id))):
+        yield RecallFact(row.recall_id, row.done, row.decided_at)
+
+
 def _loads(session: Session) -> Iterator[LoadFact]:
     closing = and_(col(TimelineRow.shipment_id) == col(ShipmentRow.id), col(TimelineRow.kind).in_(_CLOSING))
     query = (
@@ -81,4 +94,5 @@ def _haulage(session: Session) -> Iterator[HaulageFact]:
 FACTS: dict[str, Fact] = {
     "loads": Fact(LoadFact, _loads),
     "haulage": Fact(HaulageFact, _haulage),
+    "recalls": Fact(RecallFact, _recalls),
 }

@@ -20,6 +20,7 @@ from tracking.model import (
     POSITIONS,
     PRODUCTS,
     READINGS,
+    RECALLS,
     SHIPMENTS,
     TIMELINE,
     VEHICLES,
@@ -350,6 +351,20 @@ class TimelineRow(SQLModel, table=True):
     event_seq: int = Field(sa_type=BigInteger)
 
 
+class RecallRow(SQLModel, table=True):
+    """An answered recall; see `tracking.model.Recall`."""
+
+    __tablename__ = "tracking_recalls"
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    recall_id: int = Field(sa_type=BigInteger)
+    done: bool = Field(sa_type=Boolean)
+    obstacle: str = Field(sa_type=Text)
+    obstacle_state: str = Field(sa_type=Text)
+    decided_at: int = Field(sa_type=BigInteger)
+    event_seq: int = Field(sa_type=BigInteger)
+
+
 #: The row class of each table.
 ROWS: Mapping[str, type[SQLModel]] = MappingProxyType(
     {
@@ -367,5 +382,6 @@ ROWS: Mapping[str, type[SQLModel]] = MappingProxyType(
         CERTIFICATES: CertificateRow,
         POSITIONS: PositionRow,
         TIMELINE: TimelineRow,
+        RECALLS: RecallRow,
     }
 )

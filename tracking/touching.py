@@ -1,7 +1,8 @@
 """Which entities a command touches: what the service loads before the machine decides.
 
-`touches` knows a command alone; `touches_more` sees what was loaded for it and names the second hop: the lorry, vessel,
-haulage and pool behind a shipment, the loads waiting in a pool. What a batch itself links, it has named already.
+`touches` knows a command alone; `touches_more` sees what was loaded for it and names the next hop: the lorry, vessel,
+haulage and pool behind a shipment, the loads waiting in a pool. It is asked until it names nothing new. What a batch
+itself links, it has named already.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tracking.model import (
     POSITIONS,
     PRODUCTS,
     READINGS,
+    RECALLS,
     SHIPMENTS,
     VEHICLES,
     VESSELS,
@@ -35,6 +37,7 @@ from tracking.model import (
     haulage_id,
     position_id,
     reading_id,
+    recall_key,
     shipment_id,
 )
 from tracking.turn import split_ids
@@ -53,6 +56,8 @@ def touches_more(command: Command, view: View) -> list[tuple[str, str]]:
         product = view.get(Product, PRODUCTS, command.product_id)
         kind = product.kind if product is not None else ""
         return list(_waiting(view, (command.buyer_id, command.seller_id), kind))
+    if isinstance(command, commands.RecallTrades):
+        return list(_behind_trades(view, command))
     if isinstance(command, commands.LapseShipments):
         return [*_behind_shipments(view, command.shipment_ids), *_behind_haulage(view, command.haulage_ids)]
     if isinstance(command, commands.AcceptOverdue):
@@ -90,6 +95,19 @@ def _behind_shipments(view: View, keys: Iterable[str]) -> Keys:
             yield VESSELS, shipment.vessel_id
 
 
+def _behind_trades(view: View, command: commands.RecallTrades) -> Keys:
+    """Both halves of each load, and whatever else of its party waits: it may belong to the half that is left."""
+    for trade in command.trades:
+        yield from _waiting(view, (trade.buyer_id, trade.seller_id), "")
+        for load_no in range(1, trade.loads + 1):
+            yield from _behind_shipments(view, (shipment_id(trade.trade_id, load_no),))
+            haulage = view.get(HaulageLoad, HAULAGE, haulage_id(trade.trade_id, load_no))
+            if haulage is not None and haulage.shipment_id:
+                yield SHIPMENTS, haulage.shipment_id
+                if haulage.shipment_id in view.entities.get(SHIPMENTS, {}):
+                    yield from _behind_shipments(view, (haulage.shipment_id,))
+
+
 def _behind_haulage(view: View, keys: Iterable[str]) -> Keys:
     for key in keys:
         haulage = view.get(HaulageLoad, HAULAGE, key)
@@ -119,6 +137,18 @@ def _trade(command: commands.PlanTrade) -> Keys:
     for load_no in range(1, command.loads + 1):
         yield SHIPMENTS, shipment_id(command.trade_id, load_no)
         yield HAULAGE, haulage_id(command.trade_id, load_no)
+
+
+def _recall(command: commands.RecallTrades) -> Keys:
+    yield RECALLS, recall_key(command.recall_id)
+    for trade in command.trades:
+        yield POOLS, trade.buyer_id
+        yield POOLS, trade.seller_id
+        for load_no in range(1, trade.loads + 1):
+            key = shipment_id(trade.trade_id, load_no)
+            yield SHIPMENTS, key
+            yield HAND_OVERS, hand_over_id(key, "load")
+            yield HAULAGE, haulage_id(trade.trade_id, load_no)
 
 
 def _vehicle(command: commands.RegisterVehicle) -> Keys:
@@ -190,6 +220,7 @@ _TOUCHES: Mapping[type[Command], Callable[[Any], Keys]] = {
     commands.RegisterProduct: _product,
     commands.RegisterFacility: _facility,
     commands.PlanTrade: _trade,
+    commands.RecallTrades: _recall,
     commands.RegisterVehicle: _vehicle,
     commands.RegisterVessel: _vessel,
     commands.RegisterMeter: _nothing,

@@ -21,6 +21,7 @@ from kernel.auth import Authenticator
 from kernel.errors import H2MarketError, NotFound, Unauthenticated
 from kernel.http import ASGIApp, ASGIScope, Call, Receive, Send, call_of, language_of, problem_response, send_problem
 from kernel.ids import request_id
+from kernel.rates import RequestRates
 from kernel.streams import Streams
 
 STREAM = "/v1/stream"
@@ -38,14 +39,13 @@ def ahead_of(
     streams: Streams,
     authenticator: Authenticator,
     *,
-    per_window: int,
-    anonymous_per_window: int,
+    rates: RequestRates,
     version: str,
 ) -> ASGIApp:
     """An application that serves the stream and hands on everything else."""
     hub = Hub(service)
     streams.listen(on_keys=hub.check_keys, on_leave=hub.leave)
-    return Doors(app, hub, Door(authenticator, per_window, anonymous_per_window), version)
+    return Doors(app, hub, Door(authenticator, rates), version)
 
 
 class _Route:

@@ -13,12 +13,12 @@ from exchange.stream.base import Item
 from exchange.stream.requests import REQUESTS, Request
 from exchange.stream.said import SAID
 from exchange.stream.said_own import AnyOwnItem
-from exchange.stream.said_prints import TradeItem
+from exchange.stream.said_prints import RecalledItem, TradeItem
 from exchange.stream.said_status import StatusItem
 from kernel.openapi import Problem
 
 _REF = "#/components/schemas/{name}"
-ITEMS: tuple[type[Item], ...] = (TradeItem, *StatusItem.__args__, *AnyOwnItem.__args__)
+ITEMS: tuple[type[Item], ...] = (TradeItem, RecalledItem, *StatusItem.__args__, *AnyOwnItem.__args__)
 
 
 def schemas() -> dict[str, Any]:

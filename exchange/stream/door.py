@@ -8,22 +8,19 @@ from typing import Self
 
 from kernel.auth import Authenticator, Principal
 from kernel.errors import RateLimited
-from kernel.http import RATE_WINDOW_S
-from kernel.rates import Rates
+from kernel.rates import RATE_WINDOW_S, RequestRates, Used
 
 #: Streams that one key, or one address without a key, may have open at a time.
 STREAMS_PER_NAME_MAX = 100
 
 
 class Door:
-    """The limits of the streams. A frame counts as a request; streams have their own count beside that of REST."""
+    """The limits of the streams. A frame counts as a request, in the same count as those over REST."""
 
-    def __init__(self, authenticator: Authenticator, per_window: int, anonymous_per_window: int) -> None:
+    def __init__(self, authenticator: Authenticator, rates: RequestRates) -> None:
         self.streams_max = STREAMS_PER_NAME_MAX
         self._authenticator = authenticator
-        self._per_window = per_window
-        self._anonymous_per_window = anonymous_per_window
-        self._rates = Rates(RATE_WINDOW_S)
+        self._rates = rates
         self._streams: dict[str, int] = {}
 
     def find(self, secret: str) -> Principal | None:
@@ -32,14 +29,14 @@ class Door:
 
     def count(self, key_id: str, now_s: float) -> None:
         """Counts a frame. Raises RateLimited for one too many."""
-        self._count(key_id, self._per_window, now_s)
+        self._allow(self._rates.of_key(key_id, now_s))
 
     def count_anonymous(self, address: str) -> None:
         """Counts a connection that brings no key yet. Raises RateLimited for one too many."""
-        self._count(f"address {address}", self._anonymous_per_window, time.monotonic())
+        self._allow(self._rates.of_address(address, time.monotonic()))
 
-    def _count(self, name: str, limit: int, now_s: float) -> None:
-        count, left_s = self._rates.count(name, now_s)
+    def _allow(self, used: Used) -> None:
+        limit, count, left_s = used
         if count > limit:
             raise RateLimited(limit=limit, window_s=RATE_WINDOW_S, retry_after_s=math.ceil(left_s))
 

@@ -12,7 +12,7 @@ from exchange.stream.base import encode
 from exchange.stream.mirror import Mirror, Turn
 from exchange.stream.past import EVENTS_MAX, Past
 from exchange.stream.said_own import Own
-from exchange.stream.said_prints import Trades, TradesSnapshot
+from exchange.stream.said_prints import RecalledItem, TradeItem, Trades, TradesSnapshot
 from exchange.stream.said_status import Status
 from exchange.stream.shared import Shared
 from exchange.stream.subscription import Subscription
@@ -220,8 +220,10 @@ class Hub:
 
     async def _past(self, channel: str, name: str, since: int, until: int) -> Any:
         if channel == "trades":
-            trades = await self.past.trades(name, since, until)
-            return Trades(0, name or None, trades[-1].seq, trades) if trades else None
+            prints = await self.past.trades(name, since, until)
+            trades = [item for item in prints if isinstance(item, TradeItem)]
+            recalled = [item for item in prints if isinstance(item, RecalledItem)]
+            return Trades(0, name or None, prints[-1].seq, trades, recalled) if prints else None
         if channel == "status":
             items = await self.past.statuses(name, since, until)
             return Status(0, name or None, items[-1].seq, items) if items else None

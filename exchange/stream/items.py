@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from exchange import events as e
-from exchange.model import CapacityLimit, MoneyLimit, Order, Side
+from exchange.errors import shortfall_of
+from exchange.model import CapacityLimit, MoneyLimit, Order, OrderRecall, Side
 from exchange.stream.base import price_text
 from exchange.stream.said_own import (
     AnyOwnItem,
@@ -21,16 +22,17 @@ from exchange.stream.said_own import (
     MoneyItem,
     OrderItem,
     OwnOrder,
+    RecallItem,
     TraderItem,
 )
-from exchange.stream.said_prints import TradeItem
+from exchange.stream.said_prints import RecalledItem, TradeItem
 from exchange.stream.said_status import AuctionItem, ListedItem, MarketItem, PhaseItem, QuoteRequestItem, StatusItem
 from kernel.clock import to_text
 from kernel.messages import Event, Recorded
 from kernel.quantity import divide_half_even, format_money
 
 
-def trade_item(event: e.Traded, at: int) -> TradeItem:
+def trade_item(event: e.Traded, at: int, *, recalled: bool = False) -> TradeItem:
     """A trade as everybody sees it."""
     taker: Side | None = None
     if event.taker_order_id:
@@ -38,7 +40,23 @@ def trade_item(event: e.Traded, at: int) -> TradeItem:
     return TradeItem(
         seq=event.trade_id, at=to_text(at), trade_id=f"T{event.trade_id}", product_id=event.product_id,
         price=price_text(event.price_fen_per_kg), loads=event.loads, taker_side=taker, leg=event.leg,
+        recalled=recalled,
     )  # fmt: skip
+
+
+def recalled_items(recorded: Recorded, product_id: str = "") -> list[RecalledItem]:
+    """The trades that an event undid, of a product or "" for all."""
+    event = recorded.event
+    if not isinstance(event, e.TradeRecalled):
+        return []
+    return [
+        RecalledItem(
+            seq=recorded.seq, at=to_text(recorded.at), trade_id=f"T{trade.trade_id}", product_id=trade.product_id,
+            price=price_text(trade.price_fen_per_kg), loads=trade.loads,
+        )
+        for trade in event.trades
+        if product_id in ("", trade.product_id)
+    ]  # fmt: skip
 
 
 # --- status
@@ -114,6 +132,15 @@ _TRADER: dict[type[Event], Any] = {
     e.OrderRatesSet: "order_rates",
     e.DeadManSet: "dead_man",
 }
+_RECALLS: dict[type[Event], Any] = {
+    e.TradeRecallRequested: "requested",
+    e.TradeRecallApproved: "approved",
+    e.TradeRecallConfirmed: "recalling",
+    e.TradeRecalled: "recalled",
+    e.TradeRecallRefused: "refused",
+    e.TradeRecallRejected: "rejected",
+    e.TradeRecallExpired: "expired",
+}
 _MONEY: dict[type[Event], Any] = {
     e.MoneyGranted: "granted",
     e.MoneyReduced: "reduced",
@@ -148,6 +175,8 @@ def own_items(recorded: Recorded, wanted: Wanted, owner: Owner, standing: Standi
         participant_id = getattr(event, "participant_id", None) or owner(order_id)
         if participant_id is not None and wanted(participant_id):
             yield _order_item(event, participant_id, order_id, seq, to_text(recorded.at), standing)
+    elif kind in _RECALLS:
+        yield from _recall_items(event, seq, to_text(recorded.at), wanted)
     elif kind is not e.QuoteRequested:
         participant_id = getattr(event, "participant_id", None)
         if participant_id is not None and wanted(participant_id):
@@ -157,14 +186,15 @@ def own_items(recorded: Recorded, wanted: Wanted, owner: Owner, standing: Standi
 def _order_item(event: Any, participant_id: str, order_id: int, seq: int, at: str, standing: Standing) -> OrderItem:
     price: str | None = None
     loads: int | None = getattr(event, "loads", None)
-    field = shortfall = None
+    field: str | None = None
+    shortfall: str | int | None = None
     if isinstance(event, e.OrderPlaced | e.OrderRejected):
         loads = event.terms.loads
     if isinstance(event, e.OrderPlaced | e.OrderAmended):
         price = price_text(event.price_fen_per_kg)
     elif isinstance(event, e.OrderRejected):
         price = price_text(event.terms.price_fen_per_kg)
-        field, shortfall = event.field or None, event.shortfall or None
+        field, shortfall = event.field or None, shortfall_of(event.reason, event.shortfall)
     return OrderItem(
         seq=seq, at=at, participant_id=participant_id, change=_CHANGES[type(event)], order_id=f"O{order_id}",
         order=standing(order_id), price=price, loads=loads, keeps_priority=getattr(event, "keeps_priority", None),
@@ -187,6 +217,26 @@ def _fills(event: e.Traded, at: str, wanted: Wanted, standing: Standing) -> Iter
             price=price_text(event.price_fen_per_kg), loads=event.loads, leg=event.leg, taker=taker,
             counterparty_id=counterparty_id,
         )  # fmt: skip
+
+
+def _recall_items(event: Any, seq: int, at: str, wanted: Wanted) -> Iterator[RecallItem]:
+    """What each party to the trades of a recall hears of its own side."""
+    decide_by = getattr(event, "decide_by", 0)
+    for trade in event.trades:
+        sides: tuple[tuple[Side, str, int, str], ...] = (
+            ("buy", trade.buyer_id, trade.buy_order_id, trade.seller_id),
+            ("sell", trade.seller_id, trade.sell_order_id, trade.buyer_id),
+        )
+        for side, participant_id, order_id, counterparty_id in sides:
+            if wanted(participant_id):
+                yield RecallItem(
+                    seq=seq, at=at, participant_id=participant_id, change=_RECALLS[type(event)],
+                    recall_id=f"R{event.recall_id}", trade_id=f"T{trade.trade_id}", order_id=f"O{order_id}",
+                    product_id=trade.product_id, side=side, price=price_text(trade.price_fen_per_kg),
+                    loads=trade.loads, leg=trade.leg, counterparty_id=counterparty_id,
+                    reason=getattr(event, "reason", None), requester_id=getattr(event, "requester_id", None),
+                    decide_by=to_text(decide_by) if decide_by else None,
+                )  # fmt: skip
 
 
 def _standing_item(event: Any, participant_id: str, seq: int, at: str) -> AnyOwnItem:
@@ -219,18 +269,20 @@ def _standing_item(event: Any, participant_id: str, seq: int, at: str) -> AnyOwn
     )  # fmt: skip
 
 
-def own_order(order: Order) -> OwnOrder:
-    """An order in memory as its owner sees it."""
+def own_order(order: Order, taken: OrderRecall | None) -> OwnOrder:
+    """An order in memory as its owner sees it, without what recalls took back."""
     terms = order.terms
-    status, executed = order.status, order.executed_loads
+    recalled, price_sum = (0, 0) if taken is None else (taken.loads, taken.price_sum_fen_per_kg)
+    status, executed = order.status, order.executed_loads - recalled
     is_open = status in ("new", "partially_filled", "suspended")
-    average = divide_half_even(order.price_sum_fen_per_kg, executed) if executed else None
+    average = divide_half_even(order.price_sum_fen_per_kg - price_sum, executed) if executed else None
     return OwnOrder(
         f"O{order.id}", terms.client_order_id, terms.product_id, terms.side,
         "limit" if terms.options is None else terms.options.order_type, terms.time_in_force,
         price_text(order.price_fen_per_kg), order.loads, executed, order.open_loads if is_open else 0,
-        order.shown_loads if is_open and status != "suspended" else 0, None if average is None else price_text(average),
-        status, order.reason, to_text(order.placed_at), to_text(order.updated_at),
+        order.shown_loads if is_open and status != "suspended" else 0, recalled,
+        None if average is None else price_text(average), status, order.reason, order.field,
+        shortfall_of(order.reason, order.shortfall), to_text(order.placed_at), to_text(order.updated_at),
     )  # fmt: skip
 
 

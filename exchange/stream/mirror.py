@@ -222,6 +222,9 @@ class Mirror:
                 turn.others.append(one)
                 if isinstance(event, _OF_PRODUCT):
                     turn.touch(event.product_id, seq)
+                elif isinstance(event, e.TradeRecalled):  # its price and its loads count no more
+                    for trade in event.trades:
+                        turn.touch(trade.product_id, seq)
         self.seq, self.at = turn.seq, turn.at
         turn.orders = state.changes.orders
         turn.trades = list(state.changes.trades.values())

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 from sqlmodel import Session, col, select
 
 from exchange import events as e
+from exchange.errors import shortfall_of
 from exchange.model import OrderStatus, OrderType, Side, TimeInForce
 from exchange.service import ExchangeService
 from exchange.stream.base import price_text
-from exchange.stream.items import orders_in, own_items, product_of, status_item, trade_item
+from exchange.stream.items import orders_in, own_items, product_of, recalled_items, status_item, trade_item
 from exchange.stream.said_own import AnyOwnItem, OwnOrder
-from exchange.stream.said_prints import TradeItem
+from exchange.stream.said_prints import RecalledItem, TradeItem
 from exchange.stream.said_status import StatusItem
-from exchange.tables import OrderRow, TradeRow
+from exchange.tables import ContestedTradeRow, OrderRecallRow, OrderRow, TradeRow
 from kernel.clock import to_text
 from kernel.feed import read_stored
 from kernel.messages import Recorded
@@ -41,15 +42,16 @@ class Past:
     def __init__(self, service: ExchangeService) -> None:
         self._service = service
 
-    async def trades(self, product_id: str, after: int, until: int) -> list[TradeItem]:
-        """The trades after one event and up to another, of a product or "" for all."""
+    async def trades(self, product_id: str, after: int, until: int) -> list[TradeItem | RecalledItem]:
+        """The trades, and those undone, after one event and up to another, of a product or "" for all."""
 
-        def take(page: Sequence[Recorded]) -> list[TradeItem]:
-            return [
-                trade_item(one.event, one.at)
-                for one in page
-                if isinstance(one.event, e.Traded) and product_id in ("", one.event.product_id)
-            ]
+        def take(page: Sequence[Recorded]) -> list[TradeItem | RecalledItem]:
+            items: list[TradeItem | RecalledItem] = []
+            for one in page:
+                if isinstance(one.event, e.Traded) and product_id in ("", one.event.product_id):
+                    items.append(trade_item(one.event, one.at))
+                items += recalled_items(one, product_id)
+            return items
 
         return await self._read(after, until, take)
 
@@ -70,7 +72,8 @@ class Past:
         """The items of one company, or of all with None. Reads the store."""
         with self._service.store.reading() as session:
             rows = _order_rows(session, orders_in(one.event for one in page), participant_id)
-        standings = {order_id: _own_order(row) for order_id, row in rows.items()}
+            taken = _taken(session, rows)
+        standings = {order_id: _own_order(row, taken.get(order_id)) for order_id, row in rows.items()}
 
         def owner(order_id: int) -> str | None:
             row = rows.get(order_id)
@@ -85,12 +88,14 @@ class Past:
         """The latest trades up to an event, oldest first."""
 
         def read() -> list[TradeItem]:
-            query = select(TradeRow).where(col(TradeRow.id) <= until)
+            undone = ContestedTradeRow.state == "recalled", col(ContestedTradeRow.event_seq) <= until
+            recalled = col(TradeRow.id).in_(select(ContestedTradeRow.id).where(*undone))
+            query = select(TradeRow, recalled).where(col(TradeRow.id) <= until)
             if product_id:
                 query = query.where(TradeRow.product_id == product_id)
             with self._service.store.reading() as session:
                 rows = session.exec(query.order_by(col(TradeRow.id).desc()).limit(LATEST_TRADES)).all()
-                return [trade_item(_traded(row), row.traded_at) for row in reversed(rows)]
+                return [trade_item(_traded(row), row.traded_at, recalled=bool(gone)) for row, gone in reversed(rows)]
 
         return await asyncio.to_thread(read)
 
@@ -132,6 +137,17 @@ def _order_rows(session: Session, wanted: set[int], participant_id: str | None) 
     return found
 
 
+def _taken(session: Session, orders: Iterable[int]) -> dict[int, OrderRecallRow]:
+    found: dict[int, OrderRecallRow] = {}
+    ids = sorted(orders)
+    for start in range(0, len(ids), ORDERS_PER_STATEMENT_MAX):
+        part = ids[start : start + ORDERS_PER_STATEMENT_MAX]
+        query = select(OrderRecallRow).where(col(OrderRecallRow.id).in_(part))
+        found.update((row.id, row) for row in session.exec(query))
+    session.expunge_all()
+    return found
+
+
 class _Shape(msgspec.Struct):
     """The words of an order's row, checked to be those of the model."""
 
@@ -141,13 +157,15 @@ class _Shape(msgspec.Struct):
     status: OrderStatus
 
 
-def _own_order(row: OrderRow) -> OwnOrder:
+def _own_order(row: OrderRow, taken: OrderRecallRow | None) -> OwnOrder:
     shape = msgspec.convert(row, _Shape, from_attributes=True)
-    average = divide_half_even(row.price_sum_fen_per_kg, row.executed_loads) if row.executed_loads else None
+    recalled, price_sum = (0, 0) if taken is None else (taken.loads, taken.price_sum_fen_per_kg)
+    executed = row.executed_loads - recalled
+    average = divide_half_even(row.price_sum_fen_per_kg - price_sum, executed) if executed else None
     open_loads = row.loads - row.executed_loads if shape.status in ("new", "partially_filled", "suspended") else 0
     return OwnOrder(
         f"O{row.id}", row.client_order_id, row.product_id, shape.side, shape.order_type, shape.time_in_force,
-        price_text(row.price_fen_per_kg), row.loads, row.executed_loads, open_loads,
-        row.shown_loads, None if average is None else price_text(average), shape.status, row.reason,
-        to_text(row.placed_at), to_text(row.updated_at),
+        price_text(row.price_fen_per_kg), row.loads, executed, open_loads,
+        row.shown_loads, recalled, None if average is None else price_text(average), shape.status, row.reason,
+        row.field, shortfall_of(row.reason, row.shortfall), to_text(row.placed_at), to_text(row.updated_at),
     )  # fmt: skip

@@ -9,7 +9,8 @@ from exchange.stream.base import Item, Part, Said
 
 
 class OwnOrder(Part, frozen=True, gc=False):
-    """An order as its owner sees it: as it stands when the message is made."""
+    """An order as its owner sees it: as it stands when the message is made. What recalls took back is in
+    ``recalled_loads``, and no more in ``executed_loads`` and ``average_price``."""
 
     order_id: str
     client_order_id: str
@@ -22,9 +23,12 @@ class OwnOrder(Part, frozen=True, gc=False):
     executed_loads: int
     open_loads: int
     shown_loads: int
+    recalled_loads: int
     average_price: str | None
     status: OrderStatus
     reason: str
+    field: str
+    shortfall: str | int | None
     placed_at: str
     updated_at: str
 
@@ -37,7 +41,7 @@ class OwnItem(Item, frozen=True, kw_only=True):
 
 class OrderItem(OwnItem, frozen=True, tag="order", kw_only=True):
     """What happened to an order. ``price`` and ``loads`` are those of the event; ``field`` and ``shortfall`` say what a
-    rejection points at."""
+    rejection points at, and what a limit lacked: CNY as text, or loads."""
 
     change: Literal["placed", "rejected", "amended", "reduced", "elected", "hibernated", "activated", "cancelled"]
     order_id: str
@@ -47,7 +51,7 @@ class OrderItem(OwnItem, frozen=True, tag="order", kw_only=True):
     keeps_priority: bool | None = None
     reason: CancelReason | str | None = None
     field: str | None = None
-    shortfall: int | None = None
+    shortfall: str | int | None = None
 
 
 class FillItem(OwnItem, frozen=True, tag="fill", kw_only=True):
@@ -63,6 +67,25 @@ class FillItem(OwnItem, frozen=True, tag="fill", kw_only=True):
     leg: Leg
     taker: bool | None
     counterparty_id: str
+
+
+class RecallItem(OwnItem, frozen=True, tag="recall", kw_only=True):
+    """A recall of a trade of an own order. At ``recalled`` the order executed ``loads`` less, and stays as it is
+    otherwise; the haulage of an implied match counts no loads of its buyer."""
+
+    change: Literal["requested", "approved", "recalling", "recalled", "refused", "rejected", "expired"]
+    recall_id: str
+    trade_id: str
+    order_id: str
+    product_id: str
+    side: Side
+    price: str
+    loads: int
+    leg: Leg
+    counterparty_id: str
+    reason: str | None = None
+    requester_id: str | None = None
+    decide_by: str | None = None
 
 
 class MoneyItem(OwnItem, frozen=True, tag="money", kw_only=True):
@@ -121,7 +144,7 @@ class LimitsItem(OwnItem, frozen=True, tag="limits", kw_only=True):
     capacities: list[CapacityPart]
 
 
-AnyOwnItem = OrderItem | FillItem | MoneyItem | CapacityItem | TraderItem | LimitsItem
+AnyOwnItem = OrderItem | FillItem | RecallItem | MoneyItem | CapacityItem | TraderItem | LimitsItem
 
 
 class OwnSnapshot(Said, frozen=True, tag="own_snapshot"):

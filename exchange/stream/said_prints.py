@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from exchange.model import Leg, Phase, Side
 from exchange.stream.base import Item, Part, Said
 
@@ -16,6 +18,16 @@ class TradeItem(Item, frozen=True, tag="trade", kw_only=True):
     loads: int
     taker_side: Side | None
     leg: Leg
+    recalled: bool = False  # in a snapshot: it was undone since
+
+
+class RecalledItem(Item, frozen=True, tag="trade_recalled", kw_only=True):
+    """A trade was undone: it counts no more."""
+
+    trade_id: str
+    product_id: str
+    price: str
+    loads: int
 
 
 class TradesSnapshot(Said, frozen=True, tag="trades_snapshot"):
@@ -26,13 +38,14 @@ class TradesSnapshot(Said, frozen=True, tag="trades_snapshot"):
     trades: list[TradeItem]
 
 
-class Trades(Said, frozen=True, tag="trades"):
-    """Trades, in order."""
+class Trades(Said, frozen=True, tag="trades", omit_defaults=True):
+    """Trades, in order; and earlier ones that were recalled, left out where there are none."""
 
     prev_seq: int
     product_id: str | None
     seq: int
     trades: list[TradeItem]
+    recalled: list[RecalledItem] = msgspec.field(default_factory=list)
 
 
 class Quote(Part, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from exchange import events as e
 from exchange.stream.base import Item, encode
 from exchange.stream.door import Door
 from exchange.stream.hub import Hub
-from exchange.stream.items import status_item, trade_item
+from exchange.stream.items import recalled_items, status_item, trade_item
 from exchange.stream.said_own import AnyOwnItem
 from kernel.auth import Principal
 from kernel.errors import InvalidInput
@@ -68,7 +68,7 @@ class ServerEvents:
         self, caller: Principal, secret: str, after: int, gone: asyncio.Task[None], send: Send
     ) -> None:  # fmt: skip
         loop = asyncio.get_running_loop()
-        await _write(send, b": the log stands at %d\n\n" % self._sequencer.tail.seq)
+        await _write(send, _standing(after))
         spoken_at = loop.time()
         while not gone.done() and not self._hub.leaving and self._holds(secret):
             if self._sequencer.tail.seq > after:
@@ -81,7 +81,7 @@ class ServerEvents:
                 await asyncio.sleep(REST_S)
                 continue
             if loop.time() - spoken_at >= self.comment_every_s:
-                await _write(send, b": the log stands at %d\n\n" % after)
+                await _write(send, _standing(after))
                 spoken_at = loop.time()
             await self._wait()
 
@@ -111,6 +111,7 @@ class ServerEvents:
                 items.append(trade_item(one.event, one.at))
             elif (status := status_item(one)) is not None:
                 items.append(status)
+            items += recalled_items(one)
             items += by_seq.get(one.seq, [])
             # Only the last of an event's items carries the id: who breaks off before it gets all of them again.
             blocks += [_block(item, last=item is items[-1]) for item in items]
@@ -121,6 +122,11 @@ def _block(item: Item, last: bool) -> bytes:
     name = str(item.__struct_config__.tag).encode()
     head = b"id: %d\n" % item.seq if last else b""
     return b"%bevent: %b\ndata: %b\n\n" % (head, name, encode(item))
+
+
+def _standing(after: int) -> bytes:
+    """A block without data is no event, and yet its id is what a reader comes back with."""
+    return b": nothing new\nid: %d\n\n" % after
 
 
 def _position(last_event_id: bytes | None, query: bytes, tail: int) -> int:

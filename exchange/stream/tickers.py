@@ -11,13 +11,14 @@ from sqlalchemy import Connection, func, select
 from exchange import events as e
 from exchange.book import Book, Ladder
 from exchange.changes import Printed
+from exchange.model import TradeFacts
 from exchange.state import ExchangeState
 from exchange.stream.base import price_text
 from exchange.stream.books import implied_prices
 from exchange.stream.said_books import ImpliedLevel
 from exchange.stream.said_prints import Quote, TickerItem, Tickers
 from exchange.stream.shared import Shared
-from exchange.tables import TradeRow
+from exchange.tables import ContestedTradeRow, TradeRow
 from kernel.clock import day_bounds_us
 from kernel.messages import Recorded
 from kernel.quantity import divide_half_even
@@ -29,25 +30,36 @@ class DayTrades(msgspec.Struct, gc=False):
 
     trades: int = 0
     loads: int = 0
-    high: int = 0
-    low: int = 0
     price_loads: int = 0  # prices times loads, summed
+    prices: dict[int, int] = {}  # how many trades there were at each: below 0 while earlier ones are still being read
 
-    def add(self, price: int, loads: int) -> None:
-        """Takes in a trade."""
-        self.high = max(self.high, price)
-        self.low = min(self.low, price) if self.trades else price
-        self.trades += 1
+    def add(self, price: int, loads: int, trades: int = 1) -> None:
+        """Takes in trades at a price; negative numbers take back what was recalled."""
+        self.trades += trades
         self.loads += loads
         self.price_loads += price * loads
+        left = self.prices.get(price, 0) + trades
+        if left:
+            self.prices[price] = left
+        else:
+            del self.prices[price]
 
     def merge(self, other: DayTrades) -> None:
         """Takes in other trades of the day."""
-        self.high = max(self.high, other.high)
-        self.low = min(self.low, other.low) if self.trades and other.trades else self.low or other.low
-        self.trades += other.trades
+        for price, trades in other.prices.items():
+            self.add(price, 0, trades)
         self.loads += other.loads
         self.price_loads += other.price_loads
+
+    @property
+    def high(self) -> int:
+        """The highest price; 0 without trades."""
+        return max(self.prices, default=0)
+
+    @property
+    def low(self) -> int:
+        """The lowest price; 0 without trades."""
+        return min(self.prices, default=0)
 
 
 class Day:
@@ -61,6 +73,13 @@ class Day:
         """Takes in trades of the day."""
         for event, _at in trades:
             self.of(event.product_id).add(event.price_fen_per_kg, event.loads)
+
+    def take_back(self, trades: Iterable[TradeFacts]) -> None:
+        """Takes out trades of the day that were recalled."""
+        starts_at = day_bounds_us(date.fromisoformat(self.day))[0] if self.day else 0
+        for one in trades:
+            if one.traded_at >= starts_at:
+                self.of(one.product_id).add(one.price_fen_per_kg, -one.loads, -1)
 
     def merge(self, earlier: Day) -> None:
         """Takes in what was traded before this began to count."""
@@ -84,11 +103,16 @@ def read_day(connection: Connection, day: str, seq: int) -> Day:
     starts_at, _ = day_bounds_us(date.fromisoformat(day))
     before = select(trades.id).where(trades.traded_at < starts_at).order_by(trades.id.desc()).limit(1)
     after = connection.execute(before).scalar() or 0
-    price, loads = trades.price_fen_per_kg, trades.loads
-    sums = (func.count(), func.sum(loads), func.max(price), func.min(price), func.sum(price * loads))
-    query = select(trades.product_id, *sums).where(trades.id > after, trades.id <= seq).group_by(trades.product_id)
+    contested = table_of(ContestedTradeRow).c
+    recalled = select(contested.id).where(contested.state == "recalled", contested.event_seq <= seq)
+    price = trades.price_fen_per_kg
+    query = (
+        select(trades.product_id, price, func.sum(trades.loads), func.count())
+        .where(trades.id > after, trades.id <= seq, trades.id.not_in(recalled))
+        .group_by(trades.product_id, price)
+    )
     for product_id, *figures in connection.execute(query):
-        found.products[product_id] = DayTrades(*map(int, figures))
+        found.of(product_id).add(*map(int, figures))
     return found
 
 

@@ -6,12 +6,21 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from exchange.model import CapacityLimit, MoneyLimit, Order
+from exchange import events as e
+from exchange.model import CapacityLimit, MoneyLimit, Order, OrderRecall
 from exchange.phases import indicative
 from exchange.state import ExchangeState
 from exchange.stream.base import price_text
 from exchange.stream.books import BookView, OrdersView
-from exchange.stream.items import limits_item, own_items, own_order, product_of, status_item, trade_item
+from exchange.stream.items import (
+    limits_item,
+    own_items,
+    own_order,
+    product_of,
+    recalled_items,
+    status_item,
+    trade_item,
+)
 from exchange.stream.mirror import Mirror, Turn
 from exchange.stream.said_own import AnyOwnItem, Own, OwnOrder, OwnSnapshot
 from exchange.stream.said_prints import TickerItem, Tickers, TickerSnapshot, TradeItem, Trades
@@ -91,9 +100,18 @@ class Prints:
         self.listeners: dict[str, set[Subscription]] = {}
 
     def publish(self, turn: Turn) -> None:
-        """Tells of the turn's trades."""
-        if not self.listeners or not turn.trades:
+        """Tells of the turn's trades, and of those that it undid."""
+        if not self.listeners:
             return
+        if turn.trades:
+            self._say_trades(turn)
+        recalled = [item for one in turn.others for item in recalled_items(one)]
+        for product_id, listeners in self.listeners.items() if recalled else ():
+            fitting = [item for item in recalled if product_id in ("", item.product_id)]
+            if fitting:
+                _push(listeners, Trades(0, product_id or None, fitting[-1].seq, [], fitting))
+
+    def _say_trades(self, turn: Turn) -> None:
         items: dict[str, list[TradeItem]] = {}
         everything = self.listeners.get("")
         for event, at in turn.trades:
@@ -137,6 +155,9 @@ class Glances:
         if day is not None and day != self.day.day:
             self.day = Day(day)
         self.day.add(turn.trades)
+        for one in turn.others:
+            if isinstance(one.event, e.TradeRecalled):
+                self.day.take_back(one.event.trades)
         if not self.listeners:
             return
         everything = self.listeners.get("")
@@ -261,12 +282,16 @@ class Companies:
     def snapshot(self, mirror: Mirror, participant_id: str) -> OwnSnapshot:
         """The company's open orders and limits."""
         state = mirror.state
+        recalled = state.recalls.orders
         own = sorted(
             (order for order in state.orders.values() if order.participant_id == participant_id),
             key=lambda order: order.id,
         )
         return OwnSnapshot(
-            mirror.seq, participant_id, [own_order(order) for order in own], limits(mirror, participant_id)
+            mirror.seq,
+            participant_id,
+            [own_order(order, recalled.get(order.id)) for order in own],
+            limits(mirror, participant_id),
         )
 
     def publish(self, turn: Turn) -> None:
@@ -274,7 +299,7 @@ class Companies:
         if not self.listeners:
             return
         orders, found = turn.orders, dict[str, list[AnyOwnItem]]()
-        standing = _standings(orders)
+        standing = _standings(orders, turn.state.recalls.orders)
 
         def owner(order_id: int) -> str | None:
             order = orders.get(order_id)
@@ -301,14 +326,14 @@ class Companies:
                 found.setdefault(participant_id, []).append(limits_item(participant_id, money, changed, seq, turn.at))
 
 
-def _standings(orders: dict[int, Order]) -> Callable[[int], OwnOrder | None]:
+def _standings(orders: dict[int, Order], recalled: dict[int, OrderRecall]) -> Callable[[int], OwnOrder | None]:
     """The orders of a turn as their owners see them, each made once."""
     made: dict[int, OwnOrder] = {}
 
     def standing(order_id: int) -> OwnOrder | None:
         found = made.get(order_id)
         if found is None and order_id in orders:
-            found = made[order_id] = own_order(orders[order_id])
+            found = made[order_id] = own_order(orders[order_id], recalled.get(order_id))
         return found
 
     return standing

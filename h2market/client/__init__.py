@@ -4,6 +4,7 @@ It stands alone: it imports nothing of the server, and all that it knows is in t
 Start with docs/client.md.
 """
 
+from h2market.client.book_orders import BookOrders
 from h2market.client.errors import (
     ApiError,
     ClientError,
@@ -41,32 +42,59 @@ from h2market.client.model import (
     Placed,
     Product,
     PublicTrade,
+    Recall,
+    RecallStep,
     Trade,
 )
 from h2market.client.order_book import OrderBook
 from h2market.client.rest import AsyncClient, Client
-from h2market.client.said import Gap
+from h2market.client.said import Gap, LogEvent
 from h2market.client.said_market import (
+    AuctionEvent,
     BookDelta,
+    BookOrder,
     BookSnapshot,
+    ListedEvent,
+    MarketEvent,
+    OrderChange,
+    OrdersDelta,
+    OrdersSnapshot,
+    PhaseEvent,
+    QuoteRequestEvent,
     Status,
     StatusSnapshot,
+    StreamTrade,
     Tickers,
     TickerSnapshot,
     Trades,
     TradesSnapshot,
 )
-from h2market.client.said_own import FillEvent, LimitsEvent, OrderEvent, Own, OwnOrder, OwnSnapshot
+from h2market.client.said_own import (
+    CapacityEvent,
+    FillEvent,
+    LimitsEvent,
+    MoneyEvent,
+    OrderEvent,
+    Own,
+    OwnOrder,
+    OwnSnapshot,
+    RecallEvent,
+    TraderEvent,
+)
 from h2market.client.stream import Stream
 from h2market.client.talk import Retry
 
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "AuctionEvent",
     "BatchEntry",
     "BookDelta",
+    "BookOrder",
+    "BookOrders",
     "BookSnapshot",
     "Capacity",
+    "CapacityEvent",
     "Changed",
     "Client",
     "ClientError",
@@ -83,23 +111,35 @@ __all__ = [
     "Level",
     "Limits",
     "LimitsEvent",
+    "ListedEvent",
+    "LogEvent",
     "Market",
+    "MarketEvent",
+    "MoneyEvent",
     "NewOrder",
     "NoAnswer",
     "NotFound",
     "Order",
     "OrderBook",
+    "OrderChange",
     "OrderEvent",
+    "OrdersDelta",
+    "OrdersSnapshot",
     "OutcomeUnknown",
     "Overrun",
     "Own",
     "OwnOrder",
     "OwnSnapshot",
+    "PhaseEvent",
     "Placed",
     "Problem",
     "Product",
     "PublicTrade",
+    "QuoteRequestEvent",
     "RateLimited",
+    "Recall",
+    "RecallEvent",
+    "RecallStep",
     "Refused",
     "Retry",
     "ServerFailed",
@@ -109,9 +149,11 @@ __all__ = [
     "StreamClosed",
     "StreamError",
     "StreamRefused",
+    "StreamTrade",
     "TickerSnapshot",
     "Tickers",
     "Trade",
+    "TraderEvent",
     "Trades",
     "TradesSnapshot",
     "Unauthenticated",

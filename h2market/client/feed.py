@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from h2market.client.errors import ClientError, Overrun, StreamClosed
-from h2market.client.order_book import Broken, OrderBook
+from h2market.client.kept import Broken, Kept
 from h2market.client.said import Delta, Gap, Snapshot, Subscribed, Told
 from h2market.client.said_base import Channel
-from h2market.client.said_market import BookDelta, BookSnapshot, StatusSnapshot, TradesSnapshot
+from h2market.client.said_market import StatusSnapshot, TradesSnapshot
 from h2market.client.said_own import FillEvent, Own, OwnSnapshot
 
 #: Messages that wait in one feed for whoever reads it.
@@ -20,6 +20,7 @@ WAITING_MAX = 100_000
 _OF_EVENTS = (OwnSnapshot, StatusSnapshot, TradesSnapshot)
 
 Name = tuple[Channel, str | None]
+K = TypeVar("K", bound=Kept)
 
 
 class Subscription:
@@ -67,32 +68,28 @@ class Subscription:
             self.ready.exception()  # whoever waits for it hears of it; nobody may
 
 
-class BookSubscription(Subscription):
-    """Keeps an `OrderBook`."""
+class KeptSubscription(Subscription, Generic[K]):
+    """Keeps something current."""
 
-    def __init__(self, product_id: str, depth: int, throttle_ms: int) -> None:
-        super().__init__("book", product_id, depth=depth, throttle_ms=throttle_ms)
-        self.book = OrderBook(product_id, depth)
+    def __init__(self, kept: K, **options: int) -> None:
+        super().__init__(kept.channel, kept.product_id, **options)
+        self.kept = kept
 
     def begin(self, said: Subscribed) -> None:
         super().begin(said)
         if said.resumed:
-            self.book.resume(said.seq)
+            self.kept.resume(said.seq)
 
     def take(self, said: Snapshot | Delta) -> None:
-        if isinstance(said, BookSnapshot):
-            self.book.begin(said)
-        else:
-            assert isinstance(said, BookDelta)
-            self.book.take(said)
+        self.kept.hear(said)
         self.seq, self.broken = said.seq, 0
 
     def pause(self) -> None:
-        self.book.pause()
+        self.kept.pause()
 
     def fail(self, error: ClientError) -> None:
         super().fail(error)
-        self.book.pause()
+        self.kept.pause()
 
 
 class Feed(Subscription):

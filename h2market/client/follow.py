@@ -13,7 +13,7 @@ from h2market.client.said import Told
 from h2market.client.stream import Stream
 
 T = TypeVar("T")
-FollowedChannel = Literal["trades", "ticker", "status", "own"]
+FollowedChannel = Literal["trades", "ticker", "status", "own", "orders"]
 
 
 class _Run(Protocol):
@@ -43,6 +43,10 @@ def follow(
 async def _subscribe(stream: Stream, channel: FollowedChannel, product_id: str | None) -> Feed:
     if channel == "own":
         return await stream.own()
+    if channel == "orders":
+        if product_id is None:
+            raise ValueError("the orders of a book are those of one product: name it")
+        return await stream.order_changes(product_id)
     begin = {"trades": stream.trades, "ticker": stream.tickers, "status": stream.status}[channel]
     return await begin(product_id)
 

@@ -119,8 +119,11 @@ class Order(msgspec.Struct, frozen=True):
     shown_loads: int
     average_price: Decimal | None
     reason: str
+    field: str  # what a rejection points at
+    shortfall: Decimal | None  # what a limit lacked of a rejected order: CNY, or loads
     placed_at: datetime
     updated_at: datetime
+    recalled_loads: int = 0
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -137,6 +140,34 @@ class Trade(msgspec.Struct, frozen=True):
     order_id: str | None
     buyer_id: str
     seller_id: str
+    state: str = "active"
+    recalled: bool = False
+
+
+class Recall(msgspec.Struct, frozen=True):
+    """A request to undo a trade, or the two trades of an implied match together. The operator's keys are None to all
+    others."""
+
+    recall_id: str
+    state: str
+    trade_ids: tuple[str, ...]
+    requester_id: str
+    reason: str
+    requested_at: datetime
+    decide_by: datetime
+    approved_by: str | None
+    confirmed_by: str | None
+    answer: str
+    updated_at: datetime
+
+
+class RecallStep(msgspec.Struct, frozen=True):
+    """What a decision of the operator made of a recall."""
+
+    recall_id: str
+    trade_id: str
+    state: str
+    at: datetime
 
 
 class PublicTrade(msgspec.Struct, frozen=True):
@@ -149,6 +180,7 @@ class PublicTrade(msgspec.Struct, frozen=True):
     taker_side: Side | None
     leg: str
     at: datetime
+    recalled: bool = False
 
 
 class Product(msgspec.Struct, frozen=True):

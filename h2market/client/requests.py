@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from h2market.client.errors import ClientError, OutcomeUnknown, Problem
+from h2market.client.errors import ClientError, FieldError, OutcomeUnknown, Problem
 from h2market.client.model import (
     BatchAnswer,
     BatchEntry,
@@ -27,6 +27,8 @@ from h2market.client.model import (
     Placed,
     Product,
     PublicTrade,
+    Recall,
+    RecallStep,
     Trade,
 )
 from h2market.client.talk import Request, Retry, Talk, settle
@@ -49,6 +51,7 @@ def reader(kind: type[T]) -> Callable[[bytes], T]:
 _placed, _changed, _batch = reader(Placed), reader(Changed), reader(BatchAnswer)
 _order, _product, _depth, _limits = reader(Order), reader(Product), reader(Depth), reader(Limits)
 _market, _declared = reader(Market), reader(DeclaredCapacity)
+_recall, _step, recalls_page = reader(Recall), reader(RecallStep), reader(Page[Recall])
 orders_page, trades_page = reader(Page[Order]), reader(Page[Trade])
 public_page, products_page = reader(Page[PublicTrade]), reader(Page[Product])
 
@@ -111,7 +114,7 @@ def _look_up(client_order_id: str, retry: Retry, unknown: OutcomeUnknown) -> Tal
             return None
         if order.status == "rejected":
             detail = f"The order was refused: {order.reason.replace('_', ' ')}."
-            return BatchEntry(client_order_id, 422, None, Problem(code=order.reason, status=422, detail=detail))
+            return BatchEntry(client_order_id, 422, None, _rejection(order, detail))
         fills = yield from _fills(order, retry)
     except ClientError as error:
         raise unknown from error
@@ -121,6 +124,13 @@ def _look_up(client_order_id: str, retry: Retry, unknown: OutcomeUnknown) -> Tal
         order.updated_at,
     )  # fmt: skip
     return BatchEntry(client_order_id, 201, placed, None)
+
+
+def _rejection(order: Order, detail: str) -> Problem:
+    """The problem that the answer would have had."""
+    errors = (FieldError(order.field, order.reason, detail),) if order.field else ()
+    params = {} if order.shortfall is None else {"shortfall": str(order.shortfall)}
+    return Problem(code=order.reason, status=422, detail=detail, errors=errors, params=params)
 
 
 def _fills(order: Order, retry: Retry) -> Talk[tuple[Fill, ...]]:
@@ -160,6 +170,33 @@ def find_order(client_order_id: str, retry: Retry) -> Talk[Order | None]:
     """The order that was sent under a client order id, whatever became of it."""
     page = yield from orders(retry, client_order_id=client_order_id)
     return page.items[0] if page.items else None
+
+
+# --- recalls
+
+
+def request_recall(trade_id: str, reason: str, key: str, retry: Retry) -> Talk[Recall]:
+    """Asks to undo a trade."""
+    body = _encode({"reason": reason})
+    request = Request("POST", f"/v1/trades/{trade_id}/recall", body=body, key=key or new_key())
+    return (yield from settle(request, retry, _recall))
+
+
+def recall(trade_id: str, retry: Retry) -> Talk[Recall]:
+    """The latest recall of a trade."""
+    return (yield from settle(Request("GET", f"/v1/trades/{trade_id}/recall"), retry, _recall))
+
+
+def decide_recall(trade_id: str, step: str, reason: str, key: str, retry: Retry) -> Talk[RecallStep]:
+    """A decision of the operator: ``approval``, ``confirmation``, or ``rejection`` with its reason."""
+    body = _encode({"reason": reason}) if step == "rejection" else None
+    request = Request("POST", f"/v1/trades/{trade_id}/recall/{step}", body=body, key=key or new_key())
+    return (yield from settle(request, retry, _step))
+
+
+def recalls(retry: Retry, limit: int = PAGE_MAX, cursor: str | None = None, **wanted: str | None) -> Talk[Page[Recall]]:
+    """A page of recalls, newest first."""
+    return (yield from settle(_list("/v1/recalls", limit, cursor, **wanted), retry, recalls_page))
 
 
 # --- lists, page by page

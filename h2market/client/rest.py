@@ -12,6 +12,7 @@ from typing import Literal, Self, TypeVar
 import httpx
 
 from h2market.client import requests
+from h2market.client.log_events import EVENTS, SILENCE_S_MAX, LogReading
 from h2market.client.model import (
     BatchEntry,
     Capacity,
@@ -27,8 +28,11 @@ from h2market.client.model import (
     Placed,
     Product,
     PublicTrade,
+    Recall,
+    RecallStep,
     Trade,
 )
+from h2market.client.said import LogEvent
 from h2market.client.talk import Answer, Lost, Pause, Reply, Request, Retry, Talk
 
 T = TypeVar("T")
@@ -37,6 +41,7 @@ Status = Literal["open", "done"]
 
 #: How long a connection, or one answer, may take.
 TIMEOUT_S = 10.0
+_LISTENING = httpx.Timeout(TIMEOUT_S, read=SILENCE_S_MAX)
 #: Of these errors the request did not leave.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -119,6 +124,30 @@ class Client:
         """The trades of a product without their parties, newest first."""
         return self._all(lambda cursor: requests.public_trades(product_id, self._retry, cursor=cursor))
 
+    def request_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> Recall:
+        """Asks to undo a trade; the operator decides."""
+        return self._run(requests.request_recall(trade_id, reason, idempotency_key, self._retry))
+
+    def recall(self, trade_id: str) -> Recall:
+        """The latest recall of a trade. Raises NotFound where there was none."""
+        return self._run(requests.recall(trade_id, self._retry))
+
+    def recalls(self, *, state: str | None = None) -> Iterator[Recall]:
+        """Recalls of the company's trades, newest first; all of them for the operator."""
+        return self._all(lambda cursor: requests.recalls(self._retry, cursor=cursor, state=state))
+
+    def approve_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's first eyes."""
+        return self._run(requests.decide_recall(trade_id, "approval", "", idempotency_key, self._retry))
+
+    def confirm_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's second eyes: another key than the one that approved."""
+        return self._run(requests.decide_recall(trade_id, "confirmation", "", idempotency_key, self._retry))
+
+    def reject_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> RecallStep:
+        """Turns a recall down."""
+        return self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
+
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
     ) -> Iterator[Product]:
@@ -152,6 +181,23 @@ class Client:
     ) -> DeclaredCapacity:
         """Declares the loads that the company can provide in a window, in total."""
         return self._run(requests.declare(commodity, window_start, loads, idempotency_key, self._retry))
+
+    def events(self, *, since: int | None = None) -> Iterator[LogEvent]:
+        """The log as it grows: trades, status, and the company's own business; see `LogReading`. Never ends by itself:
+        raises the ApiError of a refusal, or NoAnswer once patience is over."""
+        reading = LogReading(since, self._retry)
+        while True:
+            try:
+                with self._http.stream("GET", EVENTS, params=reading.query(), timeout=_LISTENING) as response:
+                    if response.is_error:
+                        response.read()
+                        reading.refused(_answer(response, reading.began_s))
+                    else:
+                        for line in response.iter_lines():
+                            yield from reading.take(line)
+            except httpx.TransportError as error:
+                reading.lost(error)
+            time.sleep(reading.pause_s())
 
     def _all(self, pages: Pages[T]) -> Iterator[T]:
         cursor: str | None = None
@@ -245,6 +291,30 @@ class AsyncClient:
         """The trades of a product without their parties, newest first."""
         return self._all(lambda cursor: requests.public_trades(product_id, self._retry, cursor=cursor))
 
+    async def request_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> Recall:
+        """Asks to undo a trade; the operator decides."""
+        return await self._run(requests.request_recall(trade_id, reason, idempotency_key, self._retry))
+
+    async def recall(self, trade_id: str) -> Recall:
+        """The latest recall of a trade. Raises NotFound where there was none."""
+        return await self._run(requests.recall(trade_id, self._retry))
+
+    def recalls(self, *, state: str | None = None) -> AsyncIterator[Recall]:
+        """Recalls of the company's trades, newest first; all of them for the operator."""
+        return self._all(lambda cursor: requests.recalls(self._retry, cursor=cursor, state=state))
+
+    async def approve_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's first eyes."""
+        return await self._run(requests.decide_recall(trade_id, "approval", "", idempotency_key, self._retry))
+
+    async def confirm_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """The operator's second eyes: another key than the one that approved."""
+        return await self._run(requests.decide_recall(trade_id, "confirmation", "", idempotency_key, self._retry))
+
+    async def reject_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> RecallStep:
+        """Turns a recall down."""
+        return await self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
+
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
     ) -> AsyncIterator[Product]:
@@ -278,6 +348,24 @@ class AsyncClient:
     ) -> DeclaredCapacity:
         """Declares the loads that the company can provide in a window, in total."""
         return await self._run(requests.declare(commodity, window_start, loads, idempotency_key, self._retry))
+
+    async def events(self, *, since: int | None = None) -> AsyncIterator[LogEvent]:
+        """The log as it grows: trades, status, and the company's own business; see `LogReading`. Never ends by itself:
+        raises the ApiError of a refusal, or NoAnswer once patience is over."""
+        reading = LogReading(since, self._retry)
+        while True:
+            try:
+                async with self._http.stream("GET", EVENTS, params=reading.query(), timeout=_LISTENING) as response:
+                    if response.is_error:
+                        await response.aread()
+                        reading.refused(_answer(response, reading.began_s))
+                    else:
+                        async for line in response.aiter_lines():
+                            for event in reading.take(line):
+                                yield event
+            except httpx.TransportError as error:
+                reading.lost(error)
+            await asyncio.sleep(reading.pause_s())
 
     async def _all(self, pages: Pages[T]) -> AsyncIterator[T]:
         cursor: str | None = None

@@ -18,8 +18,11 @@ from h2market.client.said_market import (
     AnyStatusEvent,
     BookDelta,
     BookSnapshot,
+    OrdersDelta,
+    OrdersSnapshot,
     Status,
     StatusSnapshot,
+    StreamTrade,
     Tickers,
     TickerSnapshot,
     Trades,
@@ -114,12 +117,16 @@ class Gap(msgspec.Struct, frozen=True):
     seq: int
 
 
-Delta = BookDelta | Trades | Tickers | Status | Own
-Snapshot = BookSnapshot | TradesSnapshot | TickerSnapshot | StatusSnapshot | OwnSnapshot
+Delta = BookDelta | OrdersDelta | Trades | Tickers | Status | Own
+Snapshot = BookSnapshot | OrdersSnapshot | TradesSnapshot | TickerSnapshot | StatusSnapshot | OwnSnapshot
 Reply = PlacedMany | ChangedOne | AllCancelled | OptionsSet | ProblemSaid
 AnyMessage = Welcome | Subscribed | Heartbeat | Reply | Delta | Snapshot
 #: What a subscription gives: a snapshot first, and what follows it.
 Told = Snapshot | Delta | Gap
+
+
+#: What the log tells over server-sent events.
+LogEvent = StreamTrade | AnyStatusEvent | AnyOwnEvent
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -142,11 +149,12 @@ def _tags(union: object) -> frozenset[str]:
     return frozenset(str(kind.__struct_config__.tag) for kind in get_args(union))
 
 
-_MESSAGES, _OWN, _STATUS = _tags(AnyMessage), _tags(AnyOwnEvent), _tags(AnyStatusEvent)
+_MESSAGES, _OWN, _STATUS, _LOG = map(_tags, (AnyMessage, AnyOwnEvent, AnyStatusEvent, LogEvent))
 _head, _events = msgspec.json.Decoder(_Head), msgspec.json.Decoder(_Events)
 _message: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 _own: msgspec.json.Decoder[AnyOwnEvent] = msgspec.json.Decoder(AnyOwnEvent)
 _status: msgspec.json.Decoder[AnyStatusEvent] = msgspec.json.Decoder(AnyStatusEvent)
+_log: msgspec.json.Decoder[LogEvent] = msgspec.json.Decoder(LogEvent)
 
 
 def read(frame: str | bytes) -> AnyMessage | None:
@@ -161,3 +169,8 @@ def read(frame: str | bytes) -> AnyMessage | None:
         events = tuple(_status.decode(one) for one in found.events if _head.decode(one).event in _STATUS)
         return Status(prev_seq=found.prev_seq, product_id=found.product_id, seq=found.seq, events=events)
     return _message.decode(frame) if kind in _MESSAGES else None
+
+
+def read_event(data: str) -> LogEvent | None:
+    """The event of server-sent data; None for one that this client does not know. Raises msgspec.DecodeError."""
+    return _log.decode(data) if _head.decode(data).event in _LOG else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -44,6 +45,45 @@ class BookDelta(Message, frozen=True, tag="book"):
     checksum: int
 
 
+class BookOrder(msgspec.Struct, frozen=True):
+    """One order in the book, without its owner; of an iceberg the loads that it shows."""
+
+    order_id: str
+    price: Decimal
+    loads: int
+
+
+class OrderChange(msgspec.Struct, frozen=True):
+    """``add`` puts an order behind all others of its price, wherever it stood before; ``change`` leaves it in its place
+    with other loads; ``remove`` takes it away."""
+
+    action: Literal["add", "change", "remove"]
+    order_id: str
+    side: Side
+    price: Decimal
+    loads: int
+
+
+class OrdersSnapshot(Message, frozen=True, tag="orders_snapshot"):
+    """All orders that rest in a book, each side by priority."""
+
+    product_id: str
+    seq: int
+    bids: tuple[BookOrder, ...]
+    asks: tuple[BookOrder, ...]
+    checksum: int
+
+
+class OrdersDelta(Message, frozen=True, tag="orders"):
+    """Changes of single orders, to be made in this order."""
+
+    prev_seq: int
+    product_id: str
+    seq: int
+    changes: tuple[OrderChange, ...]
+    checksum: int
+
+
 class StreamTrade(Event, frozen=True, tag="trade"):
     """A trade without its parties."""
 
@@ -53,6 +93,16 @@ class StreamTrade(Event, frozen=True, tag="trade"):
     loads: int
     taker_side: Side | None = None
     leg: str = ""
+    recalled: bool = False
+
+
+class RecalledTrade(Event, frozen=True, tag="trade_recalled"):
+    """A trade was undone: it counts no more."""
+
+    trade_id: str
+    product_id: str
+    price: Decimal
+    loads: int
 
 
 class TradesSnapshot(Message, frozen=True, tag="trades_snapshot"):
@@ -64,12 +114,13 @@ class TradesSnapshot(Message, frozen=True, tag="trades_snapshot"):
 
 
 class Trades(Message, frozen=True, tag="trades"):
-    """Trades, in order."""
+    """Trades, in order; and earlier ones that were recalled."""
 
     prev_seq: int
     product_id: str | None
     seq: int
     trades: tuple[StreamTrade, ...]
+    recalled: tuple[RecalledTrade, ...] = ()
 
 
 class Quote(msgspec.Struct, frozen=True):

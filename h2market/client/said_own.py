@@ -28,8 +28,11 @@ class OwnOrder(msgspec.Struct, frozen=True):
     average_price: Decimal | None
     status: str
     reason: str
+    field: str
+    shortfall: Decimal | None
     placed_at: datetime
     updated_at: datetime
+    recalled_loads: int = 0
 
 
 class OwnEvent(Event, frozen=True):
@@ -39,7 +42,8 @@ class OwnEvent(Event, frozen=True):
 
 
 class OrderEvent(OwnEvent, frozen=True, tag="order"):
-    """What happened to an order; ``price`` and ``loads`` are those of the event."""
+    """What happened to an order; ``price`` and ``loads`` are those of the event,
+    ``field`` and ``shortfall`` (CNY, or loads) say what a rejection points at."""
 
     change: str
     order_id: str
@@ -49,7 +53,7 @@ class OrderEvent(OwnEvent, frozen=True, tag="order"):
     keeps_priority: bool | None = None
     reason: str | None = None
     field: str | None = None
-    shortfall: int | None = None
+    shortfall: Decimal | None = None
 
 
 class FillEvent(OwnEvent, frozen=True, tag="fill"):
@@ -65,6 +69,25 @@ class FillEvent(OwnEvent, frozen=True, tag="fill"):
     order: OwnOrder | None = None
     leg: str = ""
     taker: bool | None = None
+
+
+class RecallEvent(OwnEvent, frozen=True, tag="recall"):
+    """A recall of a trade of an own order: at ``recalled`` the order executed ``loads`` less, but for the buyer of the
+    haulage of an implied match."""
+
+    change: str
+    recall_id: str
+    trade_id: str
+    order_id: str
+    product_id: str
+    side: Side
+    price: Decimal
+    loads: int
+    counterparty_id: str
+    leg: str = ""
+    reason: str | None = None
+    requester_id: str | None = None
+    decide_by: datetime | None = None
 
 
 class MoneyEvent(OwnEvent, frozen=True, tag="money"):
@@ -108,7 +131,7 @@ class LimitsEvent(OwnEvent, frozen=True, tag="limits"):
     capacities: tuple[Capacity, ...] = ()
 
 
-AnyOwnEvent = OrderEvent | FillEvent | MoneyEvent | CapacityEvent | TraderEvent | LimitsEvent
+AnyOwnEvent = OrderEvent | FillEvent | RecallEvent | MoneyEvent | CapacityEvent | TraderEvent | LimitsEvent
 
 
 class OwnSnapshot(Message, frozen=True, tag="own_snapshot"):

@@ -11,13 +11,15 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 import websockets
 
+from h2market.client.book_orders import BookOrders
 from h2market.client.entry import ANSWER_S, OrderEntry, again_after_s, encode
 from h2market.client.errors import NoAnswer, StreamClosed, StreamError, StreamRefused, error_of
-from h2market.client.feed import BookSubscription, Feed, Name, Subscription
-from h2market.client.order_book import Broken, OrderBook
+from h2market.client.feed import Feed, KeptSubscription, Name, Subscription
+from h2market.client.kept import Broken, Kept
+from h2market.client.order_book import OrderBook
 from h2market.client.said import AnyMessage, Delta, Heartbeat, ProblemSaid, Reply, Snapshot, Subscribed, Welcome, read
 from h2market.client.said_base import OnDisconnect
-from h2market.client.said_market import BookDelta, BookSnapshot
+from h2market.client.said_market import BookDelta, BookSnapshot, OrdersDelta, OrdersSnapshot
 from h2market.client.said_own import Own, OwnSnapshot
 from h2market.client.talk import Retry
 
@@ -107,8 +109,16 @@ class Stream(OrderEntry):
 
     async def book(self, product_id: str, *, depth: int = 10, throttle_ms: int = 0) -> OrderBook:
         """A product's book, kept current. Raises NotFound for a product that was never listed."""
-        found = await self._subscribe(BookSubscription(product_id, depth, throttle_ms))
-        return found.book
+        book = OrderBook(product_id, depth)
+        return (await self._subscribe(KeptSubscription(book, depth=depth, throttle_ms=throttle_ms))).kept
+
+    async def orders(self, product_id: str, *, throttle_ms: int = 0) -> BookOrders:
+        """Every order that rests in a product's book, kept current. Raises NotFound as `book` does."""
+        return (await self._subscribe(KeptSubscription(BookOrders(product_id), throttle_ms=throttle_ms))).kept
+
+    async def order_changes(self, product_id: str, *, throttle_ms: int = 0) -> Feed:
+        """The messages that `orders` is kept from, for whoever keeps something else."""
+        return await self._subscribe(Feed("orders", product_id, throttle_ms=throttle_ms))
 
     async def trades(self, product_id: str | None = None) -> Feed:
         """Trades without their parties, of one product or of all."""
@@ -126,14 +136,13 @@ class Stream(OrderEntry):
         """The company's orders, fills and limits."""
         return await self._subscribe(Feed("own", None))
 
-    async def unsubscribe(self, subscription: Feed | OrderBook) -> None:
+    async def unsubscribe(self, subscription: Feed | Kept) -> None:
         """Ends a feed, or lets a book stand still."""
-        name: Name = subscription.name if isinstance(subscription, Feed) else ("book", subscription.product_id)
-        known = self._subscriptions.pop(name, None)
+        known = self._subscriptions.pop(subscription.name, None)
         if known is None:
             return
         known.fail(StreamClosed("unsubscribed"))
-        channel, product_id = name
+        channel, product_id = subscription.name
         product = {} if product_id is None else {"product_id": product_id}
         await self._send(encode({"op": "unsubscribe", "channel": channel, **product}).decode())
 
@@ -287,7 +296,7 @@ class Stream(OrderEntry):
                 del self._subscriptions[one.name]
                 one.fail(StreamError(f"{broken}, {one.broken} times in a row"))
             else:
-                await self._begin(one, anew=one.name[0] in ("book", "ticker"))
+                await self._begin(one, anew=one.name[0] in ("book", "orders", "ticker"))
 
     async def _not_subscribed(self, said: ProblemSaid) -> bool:
         """Whether a problem is about a subscription; then what is to be done about it is done."""
@@ -327,6 +336,8 @@ def _name_of(said: Snapshot | Delta) -> Name:
         return "own", None
     if isinstance(said, BookSnapshot | BookDelta):
         return "book", said.product_id
+    if isinstance(said, OrdersSnapshot | OrdersDelta):
+        return "orders", said.product_id
     kind = type(said).__name__
     return ("trades" if kind.startswith("Trades") else "ticker" if kind.startswith("Ticker") else "status"), (
         said.product_id

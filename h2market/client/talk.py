@@ -96,7 +96,7 @@ Reply = Answer | Lost | None
 Talk = Generator[Step, Reply, T]
 
 
-class _Patience:
+class Patience:
     """What is left of the tries and of the time of one request."""
 
     def __init__(self, retry: Retry) -> None:
@@ -122,7 +122,7 @@ def settle(
     Raises the ApiError of a refusal, and after all tries NoAnswer for a read, for a change OutcomeUnknown if it may
     have taken effect.
     """
-    patience = _Patience(retry)
+    patience = Patience(retry)
     in_doubt = False
     while True:
         reply = yield request
@@ -142,7 +142,7 @@ def settle(
                 if not unsettled(found):
                     return found
         else:
-            error = _problem(reply)
+            error = problem_of(reply)
             if reply.status < 500 and reply.status != _TOO_MANY:
                 if in_doubt and request.changes and reply.status in _SHUT_OUT:
                     raise _unknown(request) from error
@@ -164,7 +164,7 @@ def _unknown(request: Request) -> OutcomeUnknown:
     return OutcomeUnknown(what, client_order_ids=request.client_order_ids, idempotency_key=request.key)
 
 
-def _problem(answer: Answer) -> ApiError:
+def problem_of(answer: Answer) -> ApiError:
     """The problem of an answer; a proxy's page that is none becomes one."""
     try:
         problem = msgspec.json.decode(answer.content, type=Problem)

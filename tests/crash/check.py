@@ -7,18 +7,20 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 from sqlalchemy import text
 
-from exchange.errors import ORDER_REFUSALS
-from kernel.quantity import format_money, parse_price
+from kernel.clock import to_text
+from kernel.edge import PAGE_MAX
+from kernel.quantity import format_money
 from kernel.store import Store
 from tests.crash.recount import Recount
-from tests.crash.sending import DEPOSIT_FEN, Request
-from tests.e2e.floor import CASH_FEN, Floor
+from tests.crash.requests import Lines, Request
+from tests.e2e.floor import Floor
 
 #: Requests under way at once while the answers are compared.
 CONNECTIONS = 8
+#: Their answers say how a switch or a phase stands now, not how it stood.
+STANDING = frozenset({"kill", "release", "dead_man", "phase", "halt", "resume"})
 
 
 @dataclass(slots=True)
@@ -26,33 +28,55 @@ class Tally:
     """What the rounds found. Lists hold a sentence for each thing that is wrong."""
 
     rounds: int = 0
+    kills: int = 0
     acked: int = 0
     unacked: int = 0
     unacked_found: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    dead_men_armed: int = 0
+    dead_men_renewed: int = 0
+    dead_men_fired: int = 0
+    dead_men_fired_after_kill: int = 0
+    dead_men_missed: list[str] = field(default_factory=list)
+    streams_resumed: int = 0
+    stream_items: int = 0
+    stream_gaps: list[str] = field(default_factory=list)
+    stream_repeats: list[str] = field(default_factory=list)
+    book_mismatches: list[str] = field(default_factory=list)
+    order_types: dict[str, int] = field(default_factory=dict)
+    order_types_missing: list[str] = field(default_factory=list)
     verified: bool = True
     problems: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    server_log: str = ""
+
+    def wrong(self) -> dict[str, list[str]]:
+        """Everything that is wrong, by kind; kinds of which nothing is wrong are left out."""
+        found = {
+            "acked_lost": self.lost, "double_effects": self.doubled, "dead_men_missed": self.dead_men_missed,
+            "stream_gaps": self.stream_gaps, "stream_repeats": self.stream_repeats,
+            "book_mismatches": self.book_mismatches, "order_types_missing": self.order_types_missing,
+            "problems": self.problems,
+        }  # fmt: skip
+        return {kind: sentences for kind, sentences in found.items() if sentences}
 
 
-async def check_requests(url: str, store: Store, requests: Sequence[Request], tally: Tally) -> None:
-    """Compares the acknowledged requests of a round with what is there, and sends the others again."""
-    known = _known_keys(store)
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
+async def check_requests(
+    url: str, known: set[tuple[str, str]], requests: Sequence[Request], since_us: int, tally: Tally
+) -> None:
+    """Compares the acknowledged requests of a round with what is there, and sends the others again. ``known`` are the
+    keys that had taken effect before, ``since_us`` is when the round began."""
+    async with Lines(url, CONNECTIONS) as lines:
         answered = [request for request in requests if request.status is not None]
         silent = [request for request in requests if request.status is None]
         tally.acked += sum(len(request.names) for request in answered)
         tally.unacked += sum(len(request.names) for request in silent)
         tally.unacked_found += sum(len(request.names & known) for request in silent)
-        await _each(silent, lambda request: _send_again(client, request, tally))
-        await _each(answered, lambda request: _compare(client, request, tally))
-        await _each([*answered, *silent], lambda request: _find(client, request, tally))
-
-
-def _known_keys(store: Store) -> set[tuple[str, str]]:
-    """Every idempotency key that took effect, with its scope."""
-    with store.read_engine.connect() as connection:
-        return {(row.scope, row.key) for row in connection.execute(text("SELECT scope, key FROM kernel_idempotency"))}
+        await _each(silent, lambda request: _send_again(lines, request, tally))
+        await _each(answered, lambda request: _compare(lines, request, tally))
+        await _each(silent, lambda request: _look_up(lines, request, tally))
+        await _find(lines, [*answered, *silent], since_us, tally)
 
 
 async def _each(requests: Sequence[Request], check: Callable[[Request], Awaitable[None]]) -> None:
@@ -65,18 +89,19 @@ async def _each(requests: Sequence[Request], check: Callable[[Request], Awaitabl
     await asyncio.gather(*(one(request) for request in requests))
 
 
-async def _send_again(client: httpx.AsyncClient, request: Request, tally: Tally) -> None:
+async def _send_again(lines: Lines, request: Request, tally: Tally) -> None:
     """A request that nobody answered: sent again it is answered, however far it had come."""
-    if not await request.send(client):
+    if not await request.send(lines):
         tally.problems.append(f"{request.key} was not taken after the restart")
 
 
-async def _compare(client: httpx.AsyncClient, request: Request, tally: Tally) -> None:
+async def _compare(lines: Lines, request: Request, tally: Tally) -> None:
     """The same request again gives the same answer."""
     if not request.took_effect:
         return
-    status, answer = await request.send_again(client)
-    if (status, plain(answer)) != (request.status, plain(request.answer)):
+    status, answer = await request.send_again(lines)
+    same = request.kind in STANDING or plain(answer) == plain(request.answer)
+    if status != request.status or not same:
         tally.lost.append(f"{request.kind} {request.key}: {request.status} {request.answer} became {status} {answer}")
 
 
@@ -89,73 +114,62 @@ def plain(answer: Any) -> Any:
     return answer
 
 
-async def _find(client: httpx.AsyncClient, request: Request, tally: Tally) -> None:
-    """Every order that was answered is found once by its client order id, as it was acknowledged."""
-    for body, status, answer in answered_orders(request):
-        headers = {"Authorization": f"Bearer {request.secret}"}
-        query = {"client_order_id": body["client_order_id"]}
-        found = (await client.get("/v1/orders", params=query, headers=headers)).json()["items"]
-        if len(found) != 1:
-            tally.lost.append(f"{body['client_order_id']} was answered with {status} and is found {len(found)} times")
-            continue
-        wanted = {name: body[name] for name in ("client_order_id", "product_id", "side", "time_in_force")}
-        if status == 201:
-            wanted["order_id"] = answer["order_id"]
-        if any(found[0][name] != value for name, value in wanted.items()):
-            tally.lost.append(f"{wanted} is {found[0]}")
-        if (found[0]["status"] == "rejected") == (status == 201):
-            tally.lost.append(f"{body['client_order_id']} was answered with {status} and is {found[0]['status']}")
+async def _find(lines: Lines, requests: Sequence[Request], since_us: int, tally: Tally) -> None:
+    """Every order that was answered is found once, as it was acknowledged: in its company's list, and where nobody had
+    heard of it by its client order id, too."""
+    for secret in sorted({request.secret for request in requests if request.orders}):
+        listed = await _listed(lines, secret, since_us)
+        for request in requests:
+            if request.secret == secret:
+                for body, status, answer in request.answered_orders():
+                    found = listed.get(body["client_order_id"], [])
+                    tally.lost += _unlike(body, status, answer, found)
 
 
-def answered_orders(request: Request) -> Iterator[tuple[dict[str, Any], int, dict[str, Any]]]:
-    """The orders of a request that made an event: body, status, order or problem."""
-    if request.kind == "order" and request.took_effect:
-        assert request.status is not None
-        yield request.body, request.status, request.answer
-    if request.kind == "batch" and request.status == 200:
-        for body, result in zip(request.body["orders"], request.answer["results"], strict=True):
-            if result["order"] or result["problem"]["code"] in ORDER_REFUSALS:
-                yield body, result["status"], result["order"] or result["problem"]
+async def _look_up(lines: Lines, request: Request, tally: Tally) -> None:
+    headers = {"Authorization": f"Bearer {request.secret}"}
+    for body, status, answer in request.answered_orders():
+        query = {"params": {"client_order_id": body["client_order_id"]}}
+        found = (await lines.ask("GET", "/v1/orders", headers, 60, query))[1]["items"]
+        tally.lost += _unlike(body, status, answer, found)
 
 
-# --- against the logs
+async def _listed(lines: Lines, secret: str, since_us: int) -> dict[str, list[dict[str, Any]]]:
+    """A company's orders that have changed since, by client order id."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    params: dict[str, Any] = {"since": to_text(since_us), "limit": PAGE_MAX}
+    found: dict[str, list[dict[str, Any]]] = {}
+    while True:
+        page = (await lines.ask("GET", "/v1/orders", headers, 60, {"params": params}))[1]
+        for one in page["items"]:
+            found.setdefault(one["client_order_id"], []).append(one)
+        if page["next_cursor"] is None:
+            return found
+        params["cursor"] = page["next_cursor"]
 
 
-def check_logs(store: Store, floor: Floor, requests: Sequence[Request], tally: Tally) -> None:
-    """Counts what the logs hold of all rounds' requests, and works the limits out again."""
-    recount = Recount(store, floor.mass_kg)
-    tally.doubled += [f"{name} took effect {times} times" for name, times in recount.doubles().items()]
-    for request in requests:
-        tally.lost += [f"{request.kind} {request.key}: {what}" for what in _missing(recount, request)]
-    paid_in = sum(request.kind == "statement" and request.took_effect for request in requests)
-    tally.problems += list(_wrong_money(recount, floor, CASH_FEN + paid_in * DEPOSIT_FEN))
-    tally.problems += list(_wrong_limits(recount, store))
-
-
-def _missing(recount: Recount, request: Request) -> Iterator[str]:
-    """What an answer said was done and the log does not hold."""
-    for body, status, _ in answered_orders(request):
-        terms = recount.orders.get((request.company, body["client_order_id"]))
-        sent = (body["side"], parse_price(body["price"]), body["loads"], body["time_in_force"])
-        if terms != [sent]:
-            yield f"answered with {status}, the log has {terms}"
-    if request.status is None or request.status >= 300:
+def _unlike(body: dict[str, Any], status: int, answer: dict[str, Any], found: list[dict[str, Any]]) -> Iterator[str]:
+    """How what is found differs from the order that was answered."""
+    name = body["client_order_id"]
+    if len(found) != 1:
+        yield f"{name} was answered with {status} and is found {len(found)} times"
         return
-    order_id = int(request.path.rpartition("/O")[2] or 0) if request.kind in ("amend", "cancel") else 0
-    if request.kind == "cancel" and recount.cancels[order_id] != 1:
-        yield "its cancel is not in the log"
-    if request.kind == "amend" and recount.amendments[order_id, parse_price(request.body["price"])] != 1:
-        yield "its amendment is not in the log"
-    if request.kind == "statement" and recount.statements[request.answer["reference"]] != 1:
-        yield "the statement is not in the log"
-    if request.kind == "withdrawal" and recount.withdrawals[request.company, request.body["client_id"]] != 1:
-        yield "the withdrawal is not in the log"
+    wanted = {name: body[name] for name in ("client_order_id", "product_id", "side", "time_in_force")}
+    if status == 201:
+        wanted["order_id"] = answer["order_id"]
+    if any(found[0][name] != value for name, value in wanted.items()):
+        yield f"{wanted} is {found[0]}"
+    if (found[0]["status"] == "rejected") == (status == 201):
+        yield f"{name} was answered with {status} and is {found[0]['status']}"
 
 
-def _wrong_money(recount: Recount, floor: Floor, wanted_fen: int) -> Iterator[str]:
+# --- money and limits
+
+
+def wrong_money(recount: Recount, floor: Floor, wanted_fen: int) -> Iterator[str]:
     """Deposits that were not credited and passed on exactly once."""
     for company in floor.companies:
-        if company.side == "buy" and recount.credited[company.participant_id] != wanted_fen:
+        if company.side != "sell" and recount.credited[company.participant_id] != wanted_fen:
             credited = format_money(recount.credited[company.participant_id])
             yield f"{company.participant_id} paid {format_money(wanted_fen)} in and was credited {credited}"
     if set(recount.deposits) != set(recount.grants):
@@ -164,7 +178,7 @@ def _wrong_money(recount: Recount, floor: Floor, wanted_fen: int) -> Iterator[st
         yield f"asked to be paid out but not asked of the exchange: {recount.asked ^ set(recount.reductions)}"
 
 
-def _wrong_limits(recount: Recount, store: Store) -> Iterator[str]:
+def wrong_limits(recount: Recount, store: Store) -> Iterator[str]:
     """Limits in the database that are not what the log adds up to."""
     with store.read_engine.connect() as connection:
         for row in connection.execute(text("SELECT * FROM exchange_money")):

@@ -41,7 +41,7 @@ CASH_FEN = 10**12
 
 
 class Company(NamedTuple):
-    """A company on the floor. ``side`` is what it does: buy or sell."""
+    """A company on the floor. ``side`` is what it does: buy, sell or both."""
 
     name: str
     side: str
@@ -69,19 +69,21 @@ class Floor:
         self.operator = made.secret
         self.market_operator = Company("Operator", "", made.participant_id, made.secret)
 
-    def open(self, client: httpx.Client, buyers: int, sellers: int, cash_fen: int) -> None:
-        """Registers companies, pays their money in, declares their loads and lists the product."""
+    def open(self, client: httpx.Client, buyers: int, sellers: int, cash_fen: int, keepers: int = 0) -> None:
+        """Registers companies, pays their money in, declares their loads and lists the product. Keepers store hydrogen:
+        they buy and sell."""
         self.ask(client, "POST", "/v1/products", json=TERMS)
-        for number in range(buyers + sellers):
-            side, role = ("buy", "station") if number < buyers else ("sell", "producer")
+        sides = [("buy", "station")] * buyers + [("sell", "producer")] * sellers
+        sides += [("both", "storage_operator")] * keepers
+        for number, (side, role) in enumerate(sides):
             self.companies.append(self._enter(client, f"Company {number}", side, role, credit_code(100 + number)))
         self.server.catch_up(client)
         for company in self.companies:
-            if company.side == "buy":
+            if company.side != "sell":
                 self.pay_in(company, cash_fen)
                 account = {"holder": company.name, "account_number": "9990000000000001", "bank_code": "999100000026"}
                 self.ask(client, "PUT", "/v1/payout-account", company.secret, json=account)
-            else:
+            if company.side != "buy":
                 body = {"commodity": "hydrogen", "window_start": WINDOW_START, "loads": LOADS}
                 self.ask(client, "PUT", "/v1/capacities", company.secret, json=body)
         self.ask(client, "POST", "/v1/bank-statements", content=self.statement(), headers={"Content-Type": "text/csv"})

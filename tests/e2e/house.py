@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 from sqlalchemy import inspect, text
@@ -19,6 +20,8 @@ from seeds.bank_account import BankAccount
 from seeds.identity import credit_code
 from settlement.bank_settings import BankSettings
 from settlement.references import payment_reference
+
+T = TypeVar("T")
 
 NOW = "2026-03-02T09:30:00+08:00"
 PRODUCT = "EXW-TAIYUAN-TUBE20-20260303A"
@@ -123,6 +126,10 @@ class House:
     def loop(self) -> asyncio.AbstractEventLoop:
         """Where it runs, for those who act while it answers."""
         return self._runner.get_loop()
+
+    def run(self, step: Coroutine[Any, Any, T]) -> T:
+        """Runs something in its loop."""
+        return self._runner.run(step)
 
     # --- requests
 

@@ -19,10 +19,13 @@ from h2market.servers import Servers
 from h2market.verification import schemas_of
 from kernel.config import SERVICES, Settings
 from kernel.store import Store
+from tests.e2e.demo_recounts import PLAYED, RECOUNTS
 from tests.house import ROOT
 
 #: A minute on two idle cores, which a test machine seldom has.
 DAY_S_MAX = 600
+#: Events in which chance has a part.
+OF_CHANCE = ("KeyIssued", "WebhookAdded", "WebhookChanged")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(2 * DAY_S_MAX + 60)]
 
@@ -48,14 +51,14 @@ def _timeless(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def _logs(url: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every event of every room, but for the hashes of keys, which are all that chance decides."""
+    """Every event of every room, but for what chance decides: hashes of keys, salts and addresses of webhooks."""
     logs: dict[str, list[tuple[Any, ...]]] = {}
     apart = schemas_of(url, None) != (None,)
     for room, service in HOME.items():
         store = Store(url, service if apart else None)
         with store.read_engine.connect() as connection:
             rows = connection.execute(text(f"SELECT seq, at, type, payload FROM {room}_events ORDER BY seq"))  # noqa: S608
-            logs[room] = [tuple(row)[: 3 if row.type == "KeyIssued" else 4] for row in rows]
+            logs[room] = [tuple(row)[: 3 if row.type in OF_CHANCE else 4] for row in rows]
         store.close()
     return logs
 
@@ -128,6 +131,19 @@ def test_every_scene_was_played(figures: dict[str, Any], url: str) -> None:
         figures["loads_delivered"] + 1,
     )
     assert told["LoadAccepted", "scheduler"] == 1  # of the buyer that said nothing
+
+
+def test_everything_was_used(figures: dict[str, Any], url: str) -> None:
+    """Each count of the table, taken again from the rows of orders and trades and from the types of events."""
+    store = Store(url)
+    with store.read_engine.connect() as connection:
+        found = {feature: connection.execute(text(query)).scalar_one() for feature, query in RECOUNTS.items()}
+    store.close()
+    used = figures["used"]
+    assert {feature: used[feature] for feature in found} == found
+    assert {feature: used[feature] for feature in PLAYED} == PLAYED
+    assert set(used) - {*found, *PLAYED} == {"stream_books"}
+    assert min(used.values()) > 0
 
 
 def test_the_database_is_one_that_a_server_opens(figures: dict[str, Any], url: str, place: Path) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from h2market.platform import make_rooms
+from h2market.rooms import make_rooms
 from kernel.store import Store, upsert_rows
 from tests.e2e.floor import PRODUCT, Floor
 from tests.e2e.server import Server, verify, verify_here

@@ -16,6 +16,7 @@ from h2market.platform import Platform
 from kernel.clock import from_text
 from kernel.config import Settings
 from kernel.messages import Command
+from kernel.notices import Notice
 from kernel.sequencer import Outcome
 from participants.commands import ApproveCompany, IssueKey, RegisterCompany
 from participants.keys import hash_secret, new_secret
@@ -164,6 +165,10 @@ class Market:
         """How many events the exchange's log holds in the database."""
         with self.house.store.read_engine.connect() as connection:
             return int(connection.execute(text("SELECT count(*) FROM exchange_events")).scalar_one())
+
+    def notices(self, after: int) -> list[Notice]:
+        """What participants are told of the events after a position."""
+        return list(self._runner.run(self.house.notices["exchange"].page(after, 100)).notices)
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -13,14 +13,11 @@ from exchange import events as e
 from exchange.model import CancelReason, OrderTerms, Phase
 from kernel.messages import Command, Event
 from tests.exchange import reference_rules as rules
-from tests.exchange.reference_books import FOREVER, SECOND, Books, Held
+from tests.exchange.reference_books import FOREVER, SECOND, Held
+from tests.exchange.reference_recalls import Recalls, Refused
 
 
-class Refused(Exception):
-    """The code of an error."""
-
-
-class Reference(Books):
+class Reference(Recalls):
     """What becomes of each command."""
 
     def apply(self, command: Command, at: int, seq: int) -> list[Event] | str:
@@ -378,6 +375,7 @@ class Reference(Books):
         price, left, _ = outcome
         self.events.append(e.Uncrossed(name, *outcome))
         self.references[name] = self.last[name] = price
+        self.auctions[name] = self.position
         while left:
             buy, sell = self.side(name, "buy")[0], self.side(name, "sell")[0]
             loads = min(left, buy.open, sell.open)
@@ -394,6 +392,7 @@ class Reference(Books):
                 self.end(self.oldest([o for o in self.orders if o.who == who]), "dead_man")
                 del self.dead_men[who]
                 self.events.append(e.DeadManSet(who, timeout, 0))
+        self.expire_recalls()
         for name, until in sorted(self.until.items()):
             if until and until <= self.at and self.is_open and not self.halted:
                 self.move(name, "continuous", "alarm", 0)

@@ -92,6 +92,7 @@ class Books:
     until: dict[str, int] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    auctions: dict[str, int] = field(default_factory=dict)  # where the last one stands in the log
     is_open: bool = False
     halted: bool = False
     day: str = ""
@@ -104,6 +105,7 @@ class Books:
     dead_men: dict[str, tuple[int, int]] = field(default_factory=dict)
     orders: list[Held] = field(default_factory=list)
     trades: list[e.Traded] = field(default_factory=list)
+    recalled: set[int] = field(default_factory=set)
     granted: list[tuple[str, int]] = field(default_factory=list)
     released: list[tuple[str, int]] = field(default_factory=list)
     capacity: dict[tuple[str, str, int], int] = field(default_factory=dict)
@@ -141,7 +143,11 @@ class Books:
         mine = [o for o in self.orders if o.who == who and o.side == "sell" and not o.asleep]
         key = (commodity, window)
         reserved = sum(o.open for o in mine if (rules.commodity(o.product), o.product.window_start) == key)
-        sold = [(self.products[t.product_id], t.loads) for t in self.trades if t.seller_id == who]
+        sold = [
+            (self.products[t.product_id], t.loads)
+            for t in self.trades
+            if t.seller_id == who and t.trade_id not in self.recalled
+        ]
         return reserved + sum(n for p, n in sold if (rules.commodity(p), p.window_start) == key)
 
     def lack(self, who: str, product: c.ListProduct, side: str, price: int, loads: int) -> int:

@@ -16,14 +16,25 @@ good till cancelled unless another word says how long they hold. Options follow 
     with:S1:deal                          pre-arranged with S1
     key:K2                                sent under another key
 
-A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``. A refusal is written ``error code``; no event is
-``nothing``. What stands is asked for between commands:
+A basket is ``basket B1 : a buy 2 @ 100 , b buy 1 @ 100 Y``; ``group`` instead, for orders that are all taken or all
+rejected. A refusal is written ``error code``; no event is ``nothing``. What stands is asked for between commands:
 
     book X                      | 5 @ 100 , 3 @ 90 / 2 @ 110      what the book shows, bids / asks, best first
     a status                    | partially_filled 2 of 5         its state in the words of FIX, its executed loads
     money B1                    | reserved 300 committed 200
     loads S1 hydrogen           | reserved 3 consumed 2
+    pace B1                     | 2 3 3                           orders in these ten seconds, this hour, this day
     wait 60, pass 60                                              seconds go by, with and without alarms
+
+A trade is known by the names of its two orders, a recall by its trade; keys of the operator are K8 and K9:
+
+    recall B1 a b               | recall-asked a b             a party, or OP for the operator, asks for the trade back
+    approve K8 a b              | recall-approved a b K8       the first eyes; ``approve B1:K8`` under a key of B1
+    confirm K9 a b              | recall-confirmed a b K9      the second
+    reject K8 a b               | recall-rejected a b K8
+    loads-ended a b             | recalled a b                 tracking's answer; ``load-moves a b`` is the other one
+    trade a b                   | recalled                     its state; of an implied match ``recall-asked a b , a c``
+    a status                    | filled 3 of 5 recalled 2     executed loads are less by what was recalled
 
 Text after # is a remark; a line that begins with a bar goes on with the events of the one before.
 
@@ -40,7 +51,7 @@ from typing import Any
 from exchange import commands as c
 from exchange import events as e
 from exchange.machine import ExchangeMachine
-from exchange.model import CancelReason, Order, OrderOptions, OrderTerms, ProductKind
+from exchange.model import CancelReason, Order, OrderOptions, OrderTerms, ProductKind, TradeFacts
 from kernel.errors import H2MarketError
 from kernel.messages import Command, Event
 
@@ -116,6 +127,8 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "reinstate": c.ReinstateTrader,
     "kill": c.KillTrader,
     "release-kill": c.ReleaseTrader,
+    "bar": lambda who: c.KillTrader(who, by_operator=True),
+    "release-bar": lambda who: c.ReleaseTrader(who, by_operator=True),
     "own": c.SetSelfTradeMode,
     "rates": lambda who, *rates: c.SetOrderRates(who, *map(int, rates)),
     "dead-man": lambda who, seconds: c.SetDeadMan(who, int(seconds)),
@@ -174,6 +187,24 @@ def order_terms(label: str, side: str, loads: str, price: str, words: list[str],
     return key_id, OrderTerms(f"c-{label}", product_id, side, limit, int(loads), tif, asked)  # type: ignore[arg-type]
 
 
+def facts_of(log: list[tuple[int, int, Event]], trade_id: int) -> tuple[TradeFacts, ...]:
+    """What a log says of a trade, and of the other leg of an implied match: as the exchange's service reads it."""
+    legs = {"": (0,), "haulage": (0, 1), "hydrogen": (-1, 0)}
+    _, at, event = log[trade_id - 1]
+    assert isinstance(event, e.Traded)
+    found = []
+    for offset in legs[event.leg]:
+        trade = log[trade_id - 1 + offset][2]
+        assert isinstance(trade, e.Traded)
+        found.append(
+            TradeFacts(
+                **{name: getattr(trade, name) for name in TradeFacts.__struct_fields__ if name != "traded_at"},
+                traded_at=at,
+            )
+        )
+    return tuple(found)
+
+
 class Scenario:
     """Runs lines against one machine, keeps its log, and says what happened in the words of the tables."""
 
@@ -229,13 +260,24 @@ class Scenario:
                 return "nothing"
             case [label, "status"]:
                 order = self.orders[self.ids[label]]
-                return f"{order.status} {order.executed_loads} of {order.loads}"
+                taken = state.recalls.orders.get(order.id)
+                if taken is None:
+                    return f"{order.status} {order.executed_loads} of {order.loads}"
+                left = order.executed_loads - taken.loads
+                return f"{order.status} {left} of {order.loads} recalled {taken.loads}"
+            case ["trade", buy, sell]:
+                contested = state.recalls.trades.get(self.trade_id(buy, sell))
+                return "active" if contested is None else contested.state
+            case ["last", product_id]:
+                return str(state.books[product_id].last_price)
             case ["money", who]:
                 money = state.account(who).money
                 return f"reserved {money.reserved_fen} committed {money.committed_fen}"
             case ["loads", who, commodity]:
                 capacity = state.window(commodity, WINDOW_START)[who]  # type: ignore[arg-type]
                 return f"reserved {capacity.reserved_loads} consumed {capacity.consumed_loads}"
+            case ["pace", who]:
+                return " ".join(map(str, state.account(who).pace.uses(self.now)))
             case ["book", product_id]:
                 book = state.books[product_id]
                 sides = (
@@ -254,16 +296,19 @@ class Scenario:
         match words:
             case [label, who, "buy" | "sell" as side, loads, "@", price, *rest]:
                 return c.PlaceOrder(who, *order_terms(label, side, loads, price, rest, self.now))
-            case ["basket", who, ":", *rest]:
+            case ["basket" | "group" as kind, who, ":", *rest]:
                 parts = [part.split() for part in " ".join(rest).split(",") if part.strip()]
-                return c.PlaceBasket(
+                words, place = (["fok"], c.PlaceBasket) if kind == "basket" else ([], c.PlaceGroup)
+                return place(
                     who,
                     "K1",
                     tuple(
-                        order_terms(label, side, loads, price, ["fok", *more], self.now)[1]
+                        order_terms(label, side, loads, price, [*words, *more], self.now)[1]
                         for label, side, loads, _, price, *more in parts
                     ),
                 )
+            case ["recall" | "approve" | "confirm" | "reject" | "loads-ended" | "load-moves" as verb, *rest]:
+                return self.recall_command(verb, rest)
             case ["wait", seconds]:
                 self.waited += int(seconds) * 1_000_000
                 return c.RingAlarms()
@@ -272,6 +317,35 @@ class Scenario:
             case [verb, *rest]:
                 return OTHER_COMMANDS[verb](*rest)
         raise AssertionError(f"no such command: {words}")
+
+    def trade_id(self, buy: str, sell: str) -> int:
+        """The latest trade of two orders; a number that no trade has where there is none."""
+        wanted = (self.ids.get(buy), self.ids.get(sell))
+        found = [
+            seq
+            for seq, _, event in self.log
+            if isinstance(event, e.Traded) and (event.buy_order_id, event.sell_order_id) == wanted
+        ]
+        return found[-1] if found else 999_999
+
+    def recall_command(self, verb: str, words: list[str]) -> Command:
+        """A command about the recall of a trade."""
+        who, (buy, sell) = (words[0] if len(words) > 2 else ""), words[-2:]
+        trade_id = self.trade_id(buy, sell)
+        company, _, key_id = who.rpartition(":")
+        match verb:
+            case "recall":
+                by_operator = who == "OP"
+                return c.RequestRecall(trade_id, facts_of(self.log, trade_id), who, "K1", by_operator, "wrong price")
+            case "approve":
+                return c.ApproveRecall(trade_id, company or "OP", key_id)
+            case "confirm":
+                return c.ConfirmRecall(trade_id, company or "OP", key_id)
+            case "reject":
+                return c.RejectRecall(trade_id, key_id, "no error")
+        contested = self.machine.state.recalls.trades.get(trade_id)
+        done = verb == "loads-ended"
+        return c.ConcludeRecall(contested.recall_id if contested else 999_999, done, "" if done else "S1-1 loading")
 
     def order_command(self, order: str, verb: str, words: list[str]) -> Command:
         """A command about an order placed before; ``by`` names another participant than its own."""
@@ -334,6 +408,20 @@ class Scenario:
                 return f"quote {event.product_id} {event.side or 'any'} {event.loads}"
             case e.DeadManSet():
                 return f"dead-man {event.participant_id} {event.timeout_s if event.fires_at else 'off'}"
+            case _ if isinstance(event, e.RECALL_EVENTS):
+                return self.told_of_recall(event, event.trades)
             case e.MoneyReductionRefused():
                 return f"MoneyReductionRefused {event.shortfall_fen}"
         return type(event).__name__
+
+    def told_of_recall(self, event: Event, trades: tuple[TradeFacts, ...]) -> str:
+        """A recall by its trades, and the key that decided."""
+        verbs = {
+            e.TradeRecallRequested: "recall-asked", e.TradeRecallApproved: "recall-approved",
+            e.TradeRecallConfirmed: "recall-confirmed", e.TradeRecalled: "recalled",
+            e.TradeRecallRefused: "recall-refused", e.TradeRecallRejected: "recall-rejected",
+            e.TradeRecallExpired: "recall-expired",
+        }  # fmt: skip
+        named = " , ".join(f"{self.names[one.buy_order_id]} {self.names[one.sell_order_id]}" for one in trades)
+        decided = isinstance(event, e.TradeRecallApproved | e.TradeRecallConfirmed | e.TradeRecallRejected)
+        return f"{verbs[type(event)]} {named} {getattr(event, 'key_id', '') if decided else ''}".strip()

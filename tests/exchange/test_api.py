@@ -44,8 +44,11 @@ def test_an_order_rests_and_reserves_its_limit(market: Market) -> None:
         "executed_loads": 0,
         "open_loads": 2,
         "shown_loads": 2,
+        "recalled_loads": 0,
         "average_price": None,
         "reason": "",
+        "field": "",
+        "shortfall": None,
         "placed_at": "2026-03-02T09:30:00+08:00",
         "updated_at": "2026-03-02T09:30:00+08:00",
     }

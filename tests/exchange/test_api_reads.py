@@ -67,11 +67,12 @@ def test_the_public_sees_trades_without_their_parties(market: Market) -> None:
             "taker_side": "buy",
             "leg": "",
             "at": "2026-03-02T09:30:00+08:00",
+            "recalled": False,
         }
     ]
     assert _items(market, "/v1/trades", "other") == []
     buyers, sellers = _items(market, "/v1/trades", "buyer"), _items(market, "/v1/trades", "seller")
-    parties = {"buyer_id": market.ids["buyer"], "seller_id": market.ids["seller"]}
+    parties = {"buyer_id": market.ids["buyer"], "seller_id": market.ids["seller"], "state": "active"}
     bought, sold = market.find("buyer", "b-1")["order_id"], market.find("seller", "s-1")["order_id"]
     assert buyers == [{**public[0], **parties, "side": "buy", "order_id": bought}]
     assert sellers == [{**public[0], **parties, "side": "sell", "order_id": sold}]

@@ -24,6 +24,7 @@ def _rejected(market: Market, who: str, body: dict[str, Any]) -> dict[str, Any]:
     assert market.length() == before + 1
     found = market.find(who, body["client_order_id"])
     assert (found["status"], found["reason"], found["open_loads"], found["executed_loads"]) == ("rejected", code, 0, 0)
+    assert (found["field"], found["shortfall"]) == (field or "", answer.json().get("params", {}).get("shortfall"))
     assert (found["order_id"], found["price"], found["loads"]) == (f"O{before + 1}", body["price"], body["loads"])
     return {"code": code, "field": field, "params": answer.json().get("params", {}), "detail": answer.json()["detail"]}
 

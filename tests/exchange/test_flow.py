@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from benchmarks import variants
 from benchmarks.core import rehearse, run_core
 from benchmarks.flow import SHAPES, make_flow
+from tools.compile_core import ROOT
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
@@ -15,3 +20,13 @@ def test_the_exchange_ends_a_flow_as_the_flow_s_own_book_does(shape: str) -> Non
     assert outcome == expected
     assert outcome.trades > 300
     assert run_core(commands, digest) > 0
+
+
+def test_another_process_says_what_it_runs_and_takes_its_turns() -> None:
+    steps, _ = make_flow("near", 3_000)
+    _, _, digest = rehearse(steps)
+    command = [sys.executable, "-m", "benchmarks.core", "--shape", "near", "--serve", "3000"]
+    done = subprocess.run(command, cwd=ROOT, input="run\nrun\n", stdout=subprocess.PIPE, text=True, check=True)
+    first, *seconds = done.stdout.splitlines()
+    assert first.split() == [variants.OWN.replace(" ", "-"), digest]
+    assert [float(one) > 0 for one in seconds] == [True, True]

@@ -35,7 +35,7 @@ from kernel.machine import Changes
 from kernel.messages import Codec, Command, Event
 from kernel.quantity import MICROS_PER_S
 from tests.exchange.reference import Reference
-from tests.exchange.scenarios import AT, WINDOW_END, WINDOW_START
+from tests.exchange.scenarios import AT, WINDOW_END, WINDOW_START, facts_of
 
 PARTICIPANTS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7")
 ROLES = {
@@ -58,7 +58,36 @@ class Pass:
 
 
 #: A command, or what makes one when it is run: which order it means depends on what was placed before, and when.
-Step = Command | Pass | Callable[[list[e.OrderPlaced], int], Command]
+@dataclass(frozen=True)
+class Recalling:
+    """A step of the recall of a trade made before, ``back`` trades ago."""
+
+    verb: str
+    back: int
+    who: str
+
+    def command(self, log: list[tuple[int, int, Event]]) -> Command | None:
+        """The step as a command; none where nothing was traded yet."""
+        trades = [event for _, _, event in log if isinstance(event, e.Traded)]
+        if not trades:
+            return None
+        trade_id = trades[-1 - self.back % len(trades)].trade_id
+        asked = [event for _, _, event in log if isinstance(event, e.TradeRecallRequested)]
+        recall_id = asked[-1].recall_id if asked else 1
+        match self.verb:
+            case "request":
+                operator = self.who == "OP"
+                return c.RequestRecall(trade_id, facts_of(log, trade_id), self.who, "K1", operator, "error")
+            case "approve":
+                return c.ApproveRecall(trade_id, self.who, "K8")
+            case "confirm":
+                return c.ConfirmRecall(trade_id, self.who, "K8" if self.back == 5 else "K9")
+            case "reject":
+                return c.RejectRecall(trade_id, "K8", "no error")
+        return c.ConcludeRecall(recall_id, self.verb == "done", "S1-1 loading")
+
+
+Step = Command | Pass | Recalling | Callable[[list[e.OrderPlaced], int], Command]
 
 
 def listing(
@@ -283,7 +312,7 @@ SOMETIMES: st.SearchStrategy[Step] = st.one_of(
         c.CancelOrders, WHO, st.sampled_from(("", "", "X", "D")), st.sampled_from((None, None, "buy", "sell")),
         st.sampled_from(("", "", "K2")), st.just("mass_cancel"), st.booleans(),
     ),
-    st.builds(Pass, st.sampled_from((1, 5, 60))),
+    st.builds(Pass, st.sampled_from((1, 5, 60, 1_800))),
     st.just(c.RingAlarms()),
     st.just(c.ResumeMarket()),
     st.just(c.OpenMarket("2026-01-05")),
@@ -292,13 +321,27 @@ SOMETIMES: st.SearchStrategy[Step] = st.one_of(
     basket(),
 )  # fmt: skip
 KINDS = {"place": place(), "on_order": on_order(), "sometimes": SOMETIMES, "other": OTHER}
-WEIGHTED = ("place",) * 30 + ("on_order",) * 8 + ("sometimes",) * 6 + ("other",)
+WEIGHTED = ("place",) * 30 + ("on_order",) * 8 + ("recall",) * 3 + ("sometimes",) * 6 + ("other",)
+
+
+@st.composite
+def recall(draw: st.DrawFn) -> list[Step]:
+    """Steps of one recall, mostly the right ones in their order."""
+    story = ["request", "approve", "confirm", draw(st.sampled_from(("done", "done", "done", "moves", "reject")))]
+    if draw(st.integers(0, 2)) == 0:
+        story.pop(draw(st.integers(0, 3)))
+    back = draw(st.sampled_from((0, 1, 1, 2, 5)))
+    return [Recalling(verb, back, "P1" if rarely(draw) else "OP") for verb in story]
 
 
 @st.composite
 def some_steps(draw: st.DrawFn) -> list[Step]:
     """Mostly orders: lists as hypothesis makes them are short, and mix all kinds alike."""
-    return [draw(KINDS[draw(st.sampled_from(WEIGHTED))]) for _ in range(draw(st.integers(0, 70)))]
+    steps: list[Step] = []
+    for _ in range(draw(st.integers(0, 70))):
+        kind = draw(st.sampled_from(WEIGHTED))
+        steps += draw(recall()) if kind == "recall" else [draw(KINDS[kind])]
+    return steps
 
 
 STEPS: st.SearchStrategy[list[Step]] = some_steps()
@@ -340,6 +383,8 @@ class Run:
         if isinstance(step, Pass):
             self.waited += step.seconds * MICROS_PER_S
             return None
+        if isinstance(step, Recalling):
+            return step.command(self.log)
         if isinstance(step, Command):
             return step
         return step([event for _, _, event in self.log if isinstance(event, e.OrderPlaced)], self.at)

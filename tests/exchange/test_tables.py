@@ -75,4 +75,4 @@ def test_every_table_of_the_room_carries_its_name_and_is_projected() -> None:
 def test_the_room_reads_its_own_events_and_commands() -> None:
     room = make_room()
     assert isinstance(room.blank(), ExchangeMachine)
-    assert (room.events.names[-1], room.commands.names[0]) == ("Traded", "ListProduct")
+    assert (room.events.names[-1], room.commands.names[0]) == ("TradeRecallExpired", "ListProduct")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from h2market import migrate
-from h2market.platform import make_rooms
+from h2market.rooms import make_rooms
 from kernel.store import Store
 
 

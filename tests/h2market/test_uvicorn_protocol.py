@@ -18,6 +18,7 @@ from h2market.uvicorn_protocol import DIRECT_BODY_BYTES_MAX, OneWriteProtocol
 from kernel.auth import Principal
 from kernel.errors import OutcomeUnknown, Unavailable
 from kernel.http import ASGIScope, Call, DirectRoute, Edge, Receive, Respond, Send, call_of, json_headers, reply_of
+from kernel.rates import RequestRates
 
 TRADER = Principal("P1", "K1", frozenset(), frozenset({"trade"}), True)
 #: Not of an answer itself: when it was given, and the number of its request.
@@ -64,7 +65,7 @@ class Echo:
 @asynccontextmanager
 async def served(keep_alive_s: int = 5) -> AsyncIterator[tuple[Echo, int]]:
     echo = Echo()
-    edge = Edge(echo, Keys(), per_window=1_000, anonymous_per_window=1_000, direct=(echo.route,))
+    edge = Edge(echo, Keys(), rates=RequestRates(1_000, 1_000), direct=(echo.route,))
     config = uvicorn.Config(
         edge,
         port=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections.abc import Sequence
@@ -91,3 +92,22 @@ class Held:
         held: Any = self._held
         while held:
             self._written(*held.pop(0))
+
+    def stop_writing(self) -> None:
+        """The scribe takes nothing any more."""
+        assert self._writer._scribe is not None, "nothing was written yet"
+        self._writer._scribe._process.send_signal(signal.SIGSTOP)
+
+    async def lose(self, *, committed: bool) -> None:
+        """The scribe dies, after it wrote what was posted or before; nobody heard what it said of that."""
+        scribe, posted = self._writer._scribe, self._writer._on_the_way
+        assert scribe is not None
+        if committed:
+            async with asyncio.timeout(10):
+                while len(self._held) < posted:  # noqa: ASYNC110 - what is waited for says nothing by itself
+                    await asyncio.sleep(0)
+        self._go_on.set()
+        scribe._end(Lost("the process that writes has ended"))
+        held, self._held = self._held, []
+        for turn, _ in held:
+            self._written(turn, Lost("the process that writes has ended"))

@@ -16,7 +16,7 @@ from kernel.auth import Principal, Scope
 from kernel.edge import TimeIn
 from kernel.errors import Conflict, InvalidInput, MethodNotAllowed, Unavailable
 from kernel.http import ASGIScope, Edge, Message, Receive, Send, call_of, language_of, problem
-from kernel.rates import Rates
+from kernel.rates import Rates, RequestRates
 from kernel.validation import from_validation
 
 SECRET = "h2m_known"
@@ -82,8 +82,7 @@ class House:
         self.edge = Edge(
             self.app,
             Keys(),
-            per_window=per_window,
-            anonymous_per_window=ANONYMOUS_LIMIT,
+            rates=RequestRates(per_window, ANONYMOUS_LIMIT),
             body_limits={"/long": 2 * BODY_LIMIT},
             observe=lambda scope, status, _seconds: self.observed.append((scope["path"], status)),
         )
@@ -330,7 +329,7 @@ def test_what_is_no_request_goes_through() -> None:
     async def nothing(*_: Message) -> Any:
         raise AssertionError("nothing is received or sent")
 
-    edge = Edge(app, Keys(), per_window=1, anonymous_per_window=1)
+    edge = Edge(app, Keys(), rates=RequestRates(1, 1))
     asyncio.run(edge({"type": "lifespan"}, nothing, nothing))
     assert seen == ["lifespan"]
 

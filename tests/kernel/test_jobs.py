@@ -59,6 +59,41 @@ def test_a_moved_clock_fires_what_falls_due_on_the_way_in_order() -> None:
     asyncio.run(run())
 
 
+def test_a_clock_that_is_set_fires_nothing_until_it_is_moved() -> None:
+    async def run() -> None:
+        clock = SimulatedClock(START)
+        diary = Diary(clock)
+        alarm = AlarmClock(clock, [diary.job("hours", hour="9,15", minute=0)])
+        await alarm.start(catch_up=False)
+        nine = from_text("2026-03-02T09:00:00+08:00")
+        alarm.set(nine)
+        assert (clock.now_us(), alarm.rings_at(), diary.entries) == (nine, nine, [])
+        assert await alarm.advance(nine) == 1
+        assert diary.entries == [("09:00", "hours")]
+        alarm.stop()
+
+    asyncio.run(run())
+
+
+def test_a_clock_stays_where_enough_was_done_once_all_of_that_moment_is() -> None:
+    async def run() -> None:
+        clock = SimulatedClock(START)
+        diary = Diary(clock)
+        alarm = AlarmClock(clock, [diary.job("a", minute=0), diary.job("b", minute=0), diary.job("c", minute="*/5")])
+        await alarm.start(catch_up=False)
+        until = from_text("2026-03-02T09:12:00+08:00")
+        assert await alarm.advance(until, lambda: ("09:00", "a") in diary.entries) == 5
+        assert diary.entries == [("08:50", "c"), ("08:55", "c"), ("09:00", "a"), ("09:00", "b"), ("09:00", "c")]
+        assert to_text(clock.now_us())[11:16] == "09:00"
+        assert await alarm.advance(until, lambda: len(diary.entries) == 7) == 2
+        assert to_text(clock.now_us())[11:16] == "09:10"  # after the last job before 09:12
+        assert await alarm.advance(until, lambda: True) == 0
+        assert clock.now_us() == until
+        alarm.stop()
+
+    asyncio.run(run())
+
+
 def test_a_start_catches_up_on_every_job_once() -> None:
     async def run() -> None:
         clock = SimulatedClock(START)

@@ -8,7 +8,7 @@ import pytest
 
 from exchange.events import MoneyGranted, PhaseChanged, ProductListed, Traded
 from exchange.model import PRICE_FEN_PER_KG_MAX
-from h2market.platform import make_rooms
+from h2market.rooms import make_rooms
 from h2market.webhooks import BULLETINS, CATALOGUE
 from kernel.notices import rendered
 from participants.checks import EVENT_TYPE_PATTERN
@@ -22,7 +22,7 @@ UNTOLD = {
     "exchange": set[str](),
     "tracking": {
         *("ProductRegistered", "FacilityRegistered", "VehicleRegistered", "VesselRegistered", "MeterRegistered"),
-        *("MassNominated", "ReadingRecorded", "GasVented", "PositionsReported"),
+        *("MassNominated", "ReadingRecorded", "GasVented", "PositionsReported", "RecallAnswered"),
     },
     "settlement": {
         *("BooksOpened", "AccountOpened", "TransfersPosted", "TransferExpired", "ProductRegistered", "TradeRecorded"),

@@ -96,8 +96,10 @@ def test_an_outage_refuses_and_hangs_nobody(database_url: str, make_room: Callab
 @ROOMS
 @pytest.mark.parametrize("committed", [True, False])
 def test_an_unknown_commit_is_read_back_once_the_store_is_there_again(
-    database_url: str, make_room: Callable[[], Room], committed: bool
+    database_url: str, make_room: Callable[[], Room], committed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kernel.sequencer, "READ_BACK_S", WAIT_S)  # two attempts, however slow the machine is
+
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:
             await add(sequencer, 1)

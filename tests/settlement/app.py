@@ -20,6 +20,7 @@ from kernel.clock import SimulatedClock
 from kernel.errors import H2MarketError, MethodNotAllowed, NotFound
 from kernel.http import Edge, call_of, problem_response
 from kernel.messages import Command
+from kernel.rates import RequestRates
 from kernel.room import Finding
 from kernel.sequencer import Outcome, Sequencer, Writer
 from kernel.store import Store
@@ -184,8 +185,7 @@ def counter(url: str, *participants: str) -> Iterator[Counter]:
     edge = Edge(
         make_app(service),
         Callers(),
-        per_window=10_000,
-        anonymous_per_window=100,
+        rates=RequestRates(10_000, 100),
         body_limits={"/v1/bank-statements": 8 << 20},
     )
     client = AsyncClient(transport=ASGITransport(edge), base_url="http://settlement")

@@ -20,7 +20,14 @@ from settlement.commands import (
     RegisterProduct,
 )
 from settlement.following import follow_exchange, follow_participants, follow_tracking
-from tracking.events import HaulageLapsed, LoadAccepted, LoadRejected, ShipmentCancelled, ShipmentLapsed
+from tracking.events import (
+    HaulageCancelled,
+    HaulageLapsed,
+    LoadAccepted,
+    LoadRejected,
+    ShipmentCancelled,
+    ShipmentLapsed,
+)
 
 LISTED = ProductListed(
     "EXW", "ex_works", "TAIYUAN", "", "TUBE20", "PEM", 300_000, 315_000, 1, 2, 1, 100_00, 50
@@ -71,6 +78,7 @@ def test_the_exchange_is_followed(event: Event, command: Command | None) -> None
             RecordDue("cancelled", 10, 2, 0, 0, 0, 0, "the lorry left empty"),
         ),
         (HaulageLapsed(11, 1), RecordDue("lapsed", 0, 0, 11, 1, 0, 0)),
+        (HaulageCancelled(11, 1, "recalled"), RecordDue("cancelled", 0, 0, 11, 1, 0, 0, "recalled")),
     ],
 )
 def test_every_end_of_a_load_is_a_due(event: Event, command: Command) -> None:
@@ -83,7 +91,14 @@ def test_no_other_event_is_of_interest() -> None:
         follow_participants: ({"CompanyRegistered"}, participants.events.EVENTS),
         follow_exchange: ({"ProductListed", "Traded", "MoneyReduced", "MoneyReductionRefused"}, exchange.events.EVENTS),
         follow_tracking: (
-            {"LoadAccepted", "LoadRejected", "ShipmentLapsed", "ShipmentCancelled", "HaulageLapsed"},
+            {
+                "LoadAccepted",
+                "LoadRejected",
+                "ShipmentLapsed",
+                "ShipmentCancelled",
+                "HaulageLapsed",
+                "HaulageCancelled",
+            },
             tracking.events.EVENTS,
         ),
     }

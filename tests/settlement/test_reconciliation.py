@@ -77,6 +77,7 @@ def test_a_market_that_agrees_has_no_difference(market: Market) -> None:
         "trades_have_holds": 9,
         "loads_have_outcomes": 5,
         "haulage_has_outcome": 4,
+        "recalls_are_whole": 0,
         "dues_are_paid": 5,
         "ledger_balances": 7,
         "limits_follow_money": 4,

@@ -18,6 +18,7 @@ from kernel.clock import SimulatedClock, to_text
 from kernel.errors import H2MarketError
 from kernel.http import Edge, call_of, problem_response
 from kernel.messages import Command
+from kernel.rates import RequestRates
 from kernel.sequencer import Outcome, Sequencer, Writer
 from kernel.store import Store
 from kernel.validation import from_validation
@@ -86,7 +87,7 @@ def make_app(service: TrackingService) -> Edge:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return answer(from_validation(error.errors()), request)
 
-    return Edge(app, Names(), per_window=10**6, anonymous_per_window=10**6)
+    return Edge(app, Names(), rates=RequestRates(10**6, 10**6))
 
 
 class House:

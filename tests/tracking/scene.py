@@ -85,8 +85,8 @@ class Scene:
         view = NamedView()
         for command in batch:
             self._load(view, touches(command))
-        for command in batch:
-            self._load(view, touches_more(command, view))
+        while more := [pair for command in batch for pair in touches_more(command, view) if pair not in view.named]:
+            self._load(view, more)
         machine = TrackingMachine(view)
         decided: list[Event] = []
         for command in batch:

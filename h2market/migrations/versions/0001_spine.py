@@ -28,6 +28,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_exchange_capacity_participant_id"), "exchange_capacity", ["participant_id"], unique=False)
     op.create_table(
+        "exchange_contested_trades",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
+        sa.Column("recall_id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("price_fen_per_kg", sa.BigInteger(), nullable=False),
+        sa.Column("loads", sa.BigInteger(), nullable=False),
+        sa.Column("buyer_id", sa.Text(), nullable=False),
+        sa.Column("seller_id", sa.Text(), nullable=False),
+        sa.Column("buy_order_id", sa.BigInteger(), nullable=False),
+        sa.Column("sell_order_id", sa.BigInteger(), nullable=False),
+        sa.Column("leg", sa.Text(), nullable=False),
+        sa.Column("traded_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("exchange_contested_trades_of_buyer", "exchange_contested_trades", ["buyer_id"], unique=False)
+    op.create_index("exchange_contested_trades_of_seller", "exchange_contested_trades", ["seller_id"], unique=False)
+    op.create_table(
         "exchange_events",
         sa.Column("seq", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -47,6 +66,16 @@ def upgrade() -> None:
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "exchange_order_recalls",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
+        sa.Column("participant_id", sa.Text(), nullable=False),
+        sa.Column("loads", sa.BigInteger(), nullable=False),
+        sa.Column("price_sum_fen_per_kg", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "exchange_orders",
@@ -116,6 +145,25 @@ def upgrade() -> None:
     )
     op.create_index("exchange_quote_requests_of_product", "exchange_quote_requests", ["product_id", "id"], unique=False)
     op.create_table(
+        "exchange_recalls",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False),
+        sa.Column("trade_id", sa.BigInteger(), nullable=False),
+        sa.Column("other_trade_id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("requester_id", sa.Text(), nullable=False),
+        sa.Column("requester_key_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("decide_by", sa.BigInteger(), nullable=False),
+        sa.Column("first_key_id", sa.Text(), nullable=False),
+        sa.Column("second_key_id", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("exchange_recalls_of_trade", "exchange_recalls", ["trade_id"], unique=False)
+    op.create_table(
         "exchange_state",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
@@ -180,10 +228,11 @@ def upgrade() -> None:
         "kernel_snapshots",
         sa.Column("room", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("room", "seq"),
+        sa.PrimaryKeyConstraint("room", "seq", "part"),
     )
     op.create_table(
         "participants_companies",
@@ -706,6 +755,17 @@ def upgrade() -> None:
     )
     op.create_index("tracking_readings_of_shipment", "tracking_readings", ["shipment_id"], unique=False)
     op.create_table(
+        "tracking_recalls",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("recall_id", sa.BigInteger(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.Column("obstacle", sa.Text(), nullable=False),
+        sa.Column("obstacle_state", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "tracking_shipments",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("trade_id", sa.BigInteger(), nullable=False),
@@ -823,6 +883,7 @@ def downgrade() -> None:
     op.drop_index("tracking_shipments_of_buyer", table_name="tracking_shipments")
     op.drop_index("tracking_shipments_due", table_name="tracking_shipments")
     op.drop_table("tracking_shipments")
+    op.drop_table("tracking_recalls")
     op.drop_index("tracking_readings_of_shipment", table_name="tracking_readings")
     op.drop_table("tracking_readings")
     op.drop_table("tracking_products")
@@ -894,13 +955,19 @@ def downgrade() -> None:
     op.drop_table("exchange_trades")
     op.drop_table("exchange_traders")
     op.drop_table("exchange_state")
+    op.drop_index("exchange_recalls_of_trade", table_name="exchange_recalls")
+    op.drop_table("exchange_recalls")
     op.drop_index("exchange_quote_requests_of_product", table_name="exchange_quote_requests")
     op.drop_table("exchange_quote_requests")
     op.drop_index(op.f("ix_exchange_products_window_start"), table_name="exchange_products")
     op.drop_table("exchange_products")
     op.drop_index("exchange_orders_of_participant", table_name="exchange_orders")
     op.drop_table("exchange_orders")
+    op.drop_table("exchange_order_recalls")
     op.drop_table("exchange_money")
     op.drop_table("exchange_events")
+    op.drop_index("exchange_contested_trades_of_seller", table_name="exchange_contested_trades")
+    op.drop_index("exchange_contested_trades_of_buyer", table_name="exchange_contested_trades")
+    op.drop_table("exchange_contested_trades")
     op.drop_index(op.f("ix_exchange_capacity_participant_id"), table_name="exchange_capacity")
     op.drop_table("exchange_capacity")

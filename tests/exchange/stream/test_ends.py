@@ -92,14 +92,22 @@ def test_a_key_has_so_many_streams_and_no_more(served_here: Served) -> None:
 
 
 def test_frames_beyond_the_limit_are_refused(served_here: Served) -> None:
-    served_here.door._per_window = 5
+    """One count for a key's frames and its requests over REST, whichever come first; each key has its own."""
+    served_here.door._rates._per_window = 5
 
     async def run() -> None:
-        async with served_here.client("buyer") as client:
-            answers = [await client.ask(op="ping") for _ in range(7)]
-            assert [one["type"] for one in answers] == ["pong"] * 5 + ["problem"] * 2
+        async with served_here.client("buyer") as client, served_here.rest("buyer") as rest:
+            first = await rest.get("/v1/market")
+            assert first.headers["RateLimit-Remaining"] == "4"
+            answers = [await client.ask(op="ping") for _ in range(6)]
+            assert [one["type"] for one in answers] == ["pong"] * 4 + ["problem"] * 2
             assert answers[-1]["problem"]["code"] == "rate_limited"
             assert answers[-1]["problem"]["params"]["retry_after_s"] > 0
+            refused = await rest.get("/v1/market")
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        async with served_here.client("seller") as client, served_here.rest("seller") as rest:
+            assert (await client.ask(op="ping"))["type"] == "pong"
+            assert (await rest.get("/v1/market")).headers["RateLimit-Remaining"] == "3"
 
     asyncio.run(run())
 

@@ -143,6 +143,27 @@ def test_own_shows_only_own(served: Served) -> None:
     asyncio.run(run())
 
 
+def test_own_says_what_a_rejection_points_at(served_here: Served) -> None:
+    async def run() -> None:
+        async with served_here.client("buyer") as live, served_here.client("buyer") as late:
+            since = (await live.ask(op="subscribe", channel="own"))["seq"]
+            await live.ask(op="place", orders=[order("b1", "buy", 20, "80.00"), order("b2", "buy", 1, "20.01")])
+            wide = [order(f"w{number}", "buy", 20, "80.00") for number in range(2)]  # 480,000.00 each
+            await live.ask(op="place", orders=wide)
+            await late.ask(op="subscribe", channel="own", since=since)  # the same from the rows
+            for reader in (live, late):
+                rejected = [one for one in items_of(await reader.until_quiet()) if one.get("change") == "rejected"]
+                for item in (*rejected, *(one["order"] for one in rejected)):
+                    if item.get("reason") == "price_off_tick":
+                        assert (item["field"], item.get("shortfall")) == ("price", None)
+                    else:
+                        assert (item["reason"], item["field"]) == ("money_limit_exceeded", "loads")
+                        assert item["shortfall"] == "440000.00"
+                assert len(rejected) == 2
+
+    asyncio.run(run())
+
+
 def test_the_snapshot_of_own_has_open_orders_and_limits(served_here: Served) -> None:
     async def run() -> None:
         open_id = await served_here.place("seller", "s1", "sell", 3, "20.00")

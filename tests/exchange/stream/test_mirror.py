@@ -131,7 +131,7 @@ async def trade(seed: int, rounds: int) -> tuple[int, int]:
             mirror.catch_up()
             readers.append(Reader(books, mirror))
         at += chance.randint(0, 500_000)
-        flow.learn(sequencer.commit(flow.take(chance.randint(1, 12), at), at))
+        flow.learn(sequencer.commit(flow.take(chance.randint(1, 12), at), at), at)
         if chance.random() < 0.7:
             mirror.catch_up()
             turns += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from zlib import crc32
 
 import pytest
 
@@ -12,6 +14,7 @@ from exchange.stream.base import Said
 from exchange.stream.door import STREAMS_PER_NAME_MAX
 from exchange.stream.requests import REQUESTS
 from exchange.stream.said import SAID
+from tests.exchange.stream.client import LevelBook
 from tests.house import ROOT
 
 PAGES = {name: (ROOT / "docs" / name).read_text() for name in ("stream.md", "stream.zh-CN.md")}
@@ -45,8 +48,15 @@ def test_both_languages_have_the_same_parts() -> None:
         assert sum(line.startswith(mark) for line in english) == sum(line.startswith(mark) for line in chinese), mark
 
 
-def test_the_checksum_of_the_page_is_right() -> None:
-    from zlib import crc32
+@pytest.mark.parametrize("page", PAGES)
+def test_the_books_of_the_page_have_their_checksums(page: str) -> None:
+    book = LevelBook()
+    example = PAGES[page].partition("```text")[2].partition("```")[0]
+    for start in re.finditer(r'\{"type": "book', example):
+        book.take(json.JSONDecoder().raw_decode(example[start.start() :])[0])
+    assert book.messages == 2
 
+
+def test_the_checksum_of_the_page_is_right() -> None:
     assert "`19.95:4:2|20.00:3:1,20.05:2:1`" in PAGES["stream.md"]
     assert crc32(b"|") == 2343686810

@@ -30,6 +30,8 @@ class Proxy:
     keeps the answer and the connection; bytes are an answer in place of the server's; ``(bytes,)`` are one after it
     decided. What comes after the plan passes.
 
+    Server-sent events go through as they come; ``cuts`` says after how many bytes each connection of them is ended.
+
     On a WebSocket every frame of the server goes through ``frames``, which may change it, drop it with None, or end the
     connection with a ConnectionError.
     """
@@ -39,6 +41,7 @@ class Proxy:
         self.port = 0
         self.plan: deque[Any] = deque()
         self.requests: list[bytes] = []
+        self.cuts: deque[int] = deque()
         self.frames: Callable[[bytes], bytes | None] = lambda frame: frame
         self.frozen = False
         self._writers: set[asyncio.StreamWriter] = set()
@@ -86,6 +89,11 @@ class Proxy:
         self._writers.add(server_writer)
         try:
             while request := await _message(reader):
+                if request.startswith(b"GET /v1/events"):
+                    self.requests.append(request)
+                    server_writer.write(request)
+                    await self._pass_on(server_reader, writer)
+                    break
                 if not await self._one(request, server_reader, server_writer, writer):
                     break
                 if b"upgrade: websocket" in request.lower():
@@ -118,6 +126,22 @@ class Proxy:
             await asyncio.sleep(3_600)
         writer.write(word[0] if isinstance(word, tuple) else answer)
         return True
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The bytes of a stream, until it is cut."""
+        word = self.plan.popleft() if self.plan else "pass"
+        if isinstance(word, bytes):
+            writer.write(word)
+            await writer.drain()
+            return
+        left = self.cuts.popleft() if self.cuts else None
+        while data := await reader.read(65_536):
+            writer.write(data[:left])
+            await writer.drain()
+            if left is not None:
+                left -= len(data)
+                if left <= 0:
+                    return
 
     async def _tunnel(
         self, reader: asyncio.StreamReader, server_reader: asyncio.StreamReader, server_writer: asyncio.StreamWriter,

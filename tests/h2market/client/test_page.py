@@ -29,7 +29,7 @@ def fences(page: Path) -> list[tuple[str, str]]:
 def test_both_languages_show_the_same_code() -> None:
     english, chinese = map(fences, PAGES)
     assert english == chinese
-    assert len(english) == 6
+    assert len(english) == 8
 
 
 def test_the_code_prints_what_the_page_says(served: Served) -> None:

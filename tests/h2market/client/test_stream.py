@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -100,6 +101,75 @@ def test_a_book_follows_and_orders_are_answered(served: Served) -> None:
             assert not book.asks
 
     run(steps())
+
+
+def test_the_orders_of_a_book_follow_over_cuts_and_lost_messages(served: Served, proxy: Proxy) -> None:
+    """Icebergs, amendments and cancels while messages are dropped and the line is cut: what is kept are the orders of
+    the exchange's own book, in its order."""
+
+    async def steps() -> None:
+        chance = Random(9)
+        async with streaming(served, "buyer", proxy.url) as reader, streaming(served, "seller") as seller:
+            book = await reader.orders(PRODUCT)
+            with pytest.raises(h.NotFound):
+                await reader.orders("NO-SUCH-PRODUCT")
+            proxy.frames = lambda frame: None if b'"orders"' in frame and chance.random() < 0.2 else frame
+            async with streaming(served, "buyer") as buyer:
+                placed = []
+                for number in range(26):
+                    price = Decimal(2_000 + 5 * chance.randint(1, 4)) / 100
+                    more = {"display_loads": 1} if number % 4 == 1 else {}
+                    placed.append(await seller.place(offer(f"s-{number}", 1 + number % 2, f"{price:.2f}", **more)))
+                    if number % 7 == 3:
+                        await buyer.place(bid(f"b-{number}", 2, "20.20", time_in_force="ioc"))
+                    if number % 6 == 4:
+                        with contextlib.suppress(h.NotFound, h.Refused):
+                            await seller.amend(placed[-3].order_id, loads=1)
+                    if number % 9 == 5:
+                        with contextlib.suppress(h.NotFound):
+                            await seller.cancel(placed[-2].order_id)
+                    if number % 10 == 5:
+                        proxy.cut()
+            proxy.frames = lambda frame: frame
+            tail = served.house.sequencers["exchange"].tail.seq
+            resting = await asyncio.to_thread(_resting, served)
+            await until(lambda: book.is_live and [(one.order_id, one.loads) for one in book.asks] == resting)
+            assert book.seq <= tail and len(book) == len(resting) and not book.bids
+            assert reader.connections > 1
+            last = book.asks[-1]
+            assert last.order_id in book
+            assert book.ahead(last.order_id) == sum(one.loads for one in book.asks[:-1])
+            await reader.unsubscribe(book)
+            assert not book.is_live
+
+    run(steps())
+
+
+def _resting(served: Served) -> list[tuple[str, int]]:
+    """The offers that rest, by priority, as the exchange has them."""
+
+    def look(machine: Any) -> list[tuple[str, int]]:
+        return [(f"O{one.id}", one.shown_loads) for one in machine.state.books[PRODUCT].asks.orders()]
+
+    found: list[tuple[str, int]] = served.inside(served.house.sequencers["exchange"].read(look))
+    return found
+
+
+def test_programs_that_do_not_await_follow_the_orders_of_a_book(served: Served) -> None:
+    url = f"http://127.0.0.1:{served.port}"
+    with h.Client(url, served.secrets["seller"]) as seller:
+        seller.place(offer("s-1", 2, "20.00"))
+        said = h.follow(url, served.secrets["buyer"], "orders", PRODUCT, retry=QUICK)
+        first = next(said)
+        assert isinstance(first, h.OrdersSnapshot)
+        assert [(one.price, one.loads) for one in first.asks] == [(Decimal("20.00"), 2)]
+        seller.cancel(first.asks[0].order_id)
+        second = next(said)
+        assert isinstance(second, h.OrdersDelta)
+        assert [(one.action, one.order_id) for one in second.changes] == [("remove", first.asks[0].order_id)]
+        said.close()  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="one product"):
+        next(h.follow(url, served.secrets["buyer"], "orders"))
 
 
 def test_who_is_not_let_in_is_told(served: Served) -> None:
