@@ -31,7 +31,7 @@ cdef class Book:
     cdef public dict agreements, buyers, sellers, stops, vendors, whole
     cdef public list routes
     cdef public bint continuous, trading
-    cdef public object aside, calm_high, calm_low, commodity, high, last_price, low, mass_kg
+    cdef public object aside, calm_high, calm_low, commodity, high, last_price, last_trade, low, mass_kg
 
     @cython.locals(terms=OrderTerms)
     cpdef keep(self, Order order)

@@ -102,6 +102,7 @@ def test_plain_orders_go_the_short_way() -> None:
     assert short is not None
     assert [one.time_in_force for one in short.terms] == ["gtc", "ioc"]
     assert short.terms[0].price_fen_per_kg == 2_000
+    assert read_frame(json.dumps({**frame, "id": "two words"}).encode()) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"op":"place","orders":[]}', '{"op":"ping"}', "nonsense"])
