@@ -189,8 +189,7 @@ class Follower:
     """Reads a source from where it stopped, and hands on what it read.
 
     It stops at an event that it cannot apply, says so in `error`, and tries that event again with growing pauses:
-    nothing
-    is skipped.
+    nothing is skipped.
     """
 
     def __init__(self, name: str, source: Source, deliver: Deliver, cursor: int) -> None:

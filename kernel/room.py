@@ -54,9 +54,6 @@ class Finding(NamedTuple):
 class Room(ABC):
     """One service's log with the machine that decides what goes into it."""
 
-    #: Whether a batch that failed half-way leaves something in memory that must be rebuilt.
-    name: str
-    tail: Tail
     #: The last event and the bytes of the newest snapshot, 0 where there is none.
     snapshot_seq = 0
     snapshot_bytes = 0

@@ -29,7 +29,7 @@ Heard = Callable[[Exception | None], None]
 _MARSHAL_VERSION = 2
 _RECEIVED_MAX = 1 << 16
 #: How long the process may take to write what it has and to end.
-END_S_MAX = 30.0
+END_S_MAX = 10.0
 
 
 class NotWritten(Exception):
@@ -37,7 +37,8 @@ class NotWritten(Exception):
 
 
 class Lost(Exception):
-    """The process ended without a word: what was sent may be in the file or not, and changes no more."""
+    """The process ended without a word: what was sent may be in the file or not, which changes no more once
+    `Store.forget_unfinished` has been called."""
 
 
 class Scribe:
@@ -49,11 +50,16 @@ class Scribe:
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
         program = str(Path(scribe_process.__file__))
-        with theirs:
+        try:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-S", program, str(theirs.fileno()), path, *pragmas],
                 pass_fds=(theirs.fileno(), held),
             )
+        except BaseException:
+            self._channel.close()
+            raise
+        finally:
+            theirs.close()
         self._waiting: deque[Heard] = deque()
         self._unsent = b""
         self._received = b""
@@ -122,15 +128,19 @@ class Scribe:
             heard(error)
 
     def close(self) -> None:
-        """Lets the process write what it was sent, and waits until it has ended. What it said meanwhile is heard now,
-        or in a loop that runs in another thread."""
+        """Lets the process write what it was sent, and waits until it has ended. What it said meanwhile is heard now.
+        Where the loop goes on in another thread it is heard there, and nothing may be on its way any more."""
+        elsewhere = self._loop is not None and self._loop.is_running() and running_loop() is not self._loop
         with suppress(OSError):
+            if self._unsent and not elsewhere:
+                self._channel.settimeout(END_S_MAX)
+                self._channel.sendall(self._unsent)
             self._channel.shutdown(socket.SHUT_WR)
         try:
             self._process.wait(END_S_MAX)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        if self._loop is not None and self._loop.is_running() and _running_loop() is not self._loop:
+        if elsewhere:
             self._left.wait(END_S_MAX)
         else:
             while not self.ended:
@@ -145,7 +155,7 @@ class Scribe:
         self._left.set()
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop of this thread."""
     try:
         return asyncio.get_running_loop()

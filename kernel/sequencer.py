@@ -214,21 +214,17 @@ class Sequencer:
 
     def _written(self, batch: Batch, error: Exception | None) -> None:
         """In the loop: the scribe wrote a batch, or did not."""
-        self._on_the_way.popleft()
+        self._on_the_way.remove(batch)
         if error is None:
             self._came_true(batch)
             self._end(batch.units, batch.recorded())
             return
         _log.error("the commit of %s failed", self.room.name, exc_info=error)
-        if not self._failed:
-            self.writer.queue(self._begin_recovery, first=True)
         self._failed.append((batch, error))
-
-    def _begin_recovery(self) -> Turn:
-        """In the loop: what was posted in vain is concluded before anything else is decided."""
-        units: list[Unit] = []
-        recorded: list[Recorded] = []
-        return Turn(partial(self._recover, units, recorded), partial(self._end, units, recorded))
+        if len(self._failed) == 1:
+            units: list[Unit] = []
+            recorded: list[Recorded] = []
+            self.writer.put_right(Turn(partial(self._recover, units, recorded), partial(self._end, units, recorded)))
 
     def _recover(self, units: list[Unit], recorded: list[Recorded]) -> None:
         """In the writer's thread: finds out what of the posted is in the log, and rebuilds the room from it."""
@@ -349,7 +345,10 @@ class Sequencer:
             try:
                 connection = self.writer.reconnect()
                 with connection.begin():
-                    return bool(batch.rows) and self.room.log.hash_at(connection, tail.seq) == tail.hash
+                    if batch.rows and self.room.log.hash_at(connection, tail.seq) == tail.hash:
+                        return True
+                self.writer.store.forget_unfinished(connection)
+                return False
             except Exception as error:
                 if time.monotonic() >= until:
                     raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error

@@ -31,8 +31,8 @@ class Service:
 
     async def execute(self, call: Call, command: Command, route: str) -> Outcome:
         """Has the caller's command decided and committed, once under its idempotency key. ``route`` names the
-        resource, e.g.
-        ``POST /v1/shipments/S12-1/arrival``: the same key on another route is another request and is refused."""
+        resource, e.g. ``POST /v1/shipments/S12-1/arrival``: the same key on another route is another request and is
+        refused."""
         if call.principal is None:
             raise Unauthenticated(field="Authorization")
         return await self.sequencer.submit(command, actor=call.principal.key_id, key=call.key(route))

@@ -1,10 +1,9 @@
 """The store behind one `DATABASE_URL`: a file of SQLite by default, PostgreSQL by another URL.
 
 Exactly one connection writes. On SQLite that is a rule of safety: versions 3.7.0 to 3.51.2 can corrupt a database in
-WAL
-mode when two connections write or checkpoint at the same instant, so readers open read-only and never checkpoint, and a
-lock on a file beside the database keeps a second process from writing. On PostgreSQL an advisory lock does the same for
-each schema.
+WAL mode when two connections write or checkpoint at the same instant, so readers open read-only and never checkpoint,
+and a lock on a file beside the database keeps a second process from writing. On PostgreSQL an advisory lock does the
+same for each schema.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,7 +61,7 @@ SQLITE_STATEMENTS_MAX = 512
 #: Keys named in one look-up: three values each stay far below SQLite's limit of bound values.
 KEYS_PER_LOOKUP_MAX = 256
 #: A writer that has just ended may hold its lock a moment longer: PostgreSQL ends the session after the connection, and
-#: the process that writes to SQLite first ends the transaction it is at. Who starts behind it waits so long.
+#: the process that writes to SQLite first writes what it was sent. Who starts behind it waits so long.
 LOCK_S_MAX = 2.0
 LOCK_PAUSE_S = 0.05
 #: Seconds to connect, and milliseconds until what was sent must be confirmed: a server that vanished from the network
@@ -104,7 +104,7 @@ class Store:
         self.schema = None if self.is_sqlite else schema
         self._lock_file: IO[str] | None = None
         self._write_engine = self._sqlite_writer() if self.is_sqlite else self._postgres(NullPool)
-        self.read_engine = self._sqlite_reader() if self.is_sqlite else self._postgres(None)
+        self.read_engine = self._sqlite_reader(None) if self.is_sqlite else self._postgres(None)
 
     @property
     def place(self) -> str:
@@ -132,14 +132,13 @@ class Store:
 
         return engine
 
-    def _sqlite_reader(self) -> Engine:
+    def _sqlite_reader(self, pool: type[NullPool] | None) -> Engine:
         path = quote(str(Path(str(self.url.database)).absolute()))
+        options: dict[str, Any] = {"pool_size": READERS_MAX, "max_overflow": 0, "pool_timeout": READER_WAIT_S}
+        if pool is not None:
+            options = {"poolclass": pool}
         engine = create_engine(
-            f"sqlite:///file:{path}?mode=ro&uri=true",
-            pool_size=READERS_MAX,
-            max_overflow=0,
-            pool_timeout=READER_WAIT_S,
-            connect_args={"check_same_thread": False},
+            f"sqlite:///file:{path}?mode=ro&uri=true", connect_args={"check_same_thread": False}, **options
         )
 
         @event.listens_for(engine, "connect")
@@ -197,6 +196,28 @@ class Store:
             connection.close()
             raise WriterTaken(self.place)
         return connection
+
+    def connect_reader(self) -> Connection:
+        """A connection that reads from the file of SQLite and is no other's: the event loop cannot wait until readers
+        give one back."""
+        assert self.is_sqlite, "in a server's case the loop would wait for each answer"
+        return self._sqlite_reader(NullPool).connect()
+
+    def forget_unfinished(self, connection: Connection) -> None:
+        """Makes sure that a commit that broke off and is not there never will be.
+
+        SQLite's may lie in the write-ahead log, whole, behind what the log's index knows: nobody reads it there, but
+        who opens the file after a crash makes the index anew from the log, and the commit with it. The next write takes
+        its place; so this is one, of a number that nobody uses. On a disk too full for that it cannot lie there.
+        """
+        if not self.is_sqlite:
+            return
+        try:
+            with connection.begin():
+                connection.exec_driver_sql("PRAGMA user_version = 0")
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+                raise
 
     def _lock(self, connection: Connection) -> bool:
         """Takes the schema's advisory lock, if need be once a session that has just ended lets it go."""

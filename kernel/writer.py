@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from kernel.scribe import Heard, NotWritten, Scribe, Statement
+from kernel.scribe import END_S_MAX, Heard, NotWritten, Scribe, Statement, running_loop
 from kernel.store import Store
 
 #: How long the loop waits for the thread to take a turn over: some 30 microseconds, unless the machine is overloaded.
@@ -53,16 +53,18 @@ Begin = Callable[[], Turn | Posted | Literal["later"] | None]
 
 class Writer:
     """Owns the writing connection, the thread that waits for it and the process that writes; rooms queue for a turn.
-    But for `start` and `stop` its methods are called in one event loop."""
+    `queue`, `call` and `put_right` are called in one event loop."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._waiting: deque[Begin] = deque()
-        self._turn: Turn | None = None  # it has the thread, or waits for what is on its way
-        self._lent = False  # whether it has the thread
-        self._occupied = False
+        self._turns: deque[Turn] = deque()  # begun, and waiting for what is on its way
+        self._lent = False  # whether a turn has the thread
+        self._occupied = False  # a turn is just beginning or ending
         self._on_the_way = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
+        self._at_rest = threading.Event()  # nothing that has begun is left, and nothing more begins
         self._begun: SimpleQueue[tuple[asyncio.AbstractEventLoop, Turn] | None] = SimpleQueue()
         self._taken_over = threading.Lock()
         self._connection: Connection | None = None
@@ -76,17 +78,21 @@ class Writer:
             self._connection = self.store.connect_writer()
         self._thread.start()
 
-    def queue(self, begin: Begin, *, first: bool = False) -> None:
-        """Queues for a turn, behind the others or before them; it begins at once if nothing is in the way."""
-        if first:
-            self._waiting.appendleft(begin)
-        else:
-            self._waiting.append(begin)
+    def queue(self, begin: Begin) -> None:
+        """Queues for a turn; it begins at once if nothing is in the way."""
+        self._loop = asyncio.get_running_loop()
+        self._waiting.append(begin)
         self._next()
 
     def call(self, work: Callable[[], None]) -> None:
         """Queues ``work`` for the writer's thread."""
         self.queue(lambda: Turn(work, _nothing))
+
+    def put_right(self, turn: Turn) -> None:
+        """Begins a turn that puts right what was posted in vain: before every other that has not got the thread, for
+        they would work on what never happened; and also when nothing else begins any more."""
+        self._turns.appendleft(turn)
+        self._next()
 
     @property
     def connection(self) -> Connection:
@@ -100,7 +106,7 @@ class Writer:
     def reader(self) -> Connection:
         """A connection that only reads, for turns that begin in the loop: it sees what is written when it looks."""
         if self._reader is None:
-            self._reader = self.store.read_engine.connect()
+            self._reader = self.store.connect_reader()
         return self._reader
 
     def drop_reader(self) -> None:
@@ -133,23 +139,34 @@ class Writer:
                     connection.invalidate()
 
     def stop(self) -> None:
-        """Finishes what has begun, then lets the connection go. Turns that wait never begin."""
+        """Finishes what has begun, then lets the connection go. Turns that wait never begin. Where the event loop goes
+        on in another thread, whoever began is answered there; it is waited for."""
         self._stopped = True
+        self._rest()
         if self._scribe is not None:
             self._scribe.close()
-        self._begun.put(None)
-        self._thread.join()
+        self._rest()
+        if self._thread.is_alive():
+            self._begun.put(None)
+            self._thread.join()
         # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
         self.drop_reader()
         self.store.read_engine.dispose()
         self.disconnect()
+
+    def _rest(self) -> None:
+        """Waits until nothing that has begun is left, but no longer than the process that writes may take."""
+        loop = self._loop
+        if loop is not None and loop.is_running() and running_loop() is not loop:
+            loop.call_soon_threadsafe(self._next)
+            self._at_rest.wait(END_S_MAX)
 
     def _next(self) -> None:
         """Begins turns until one of them has to wait. Not while one begins or ends, which may queue for another."""
         if self._occupied:
             return
         self._occupied = True
-        while self._waiting and not self._stopped and self._turn is None and self._on_the_way < POSTED_MAX:
+        while self._may_begin():
             begin = self._waiting.popleft()
             try:
                 turn = begin()
@@ -162,12 +179,19 @@ class Writer:
                 break
             if isinstance(turn, Posted):
                 self._post(turn)
-            else:
-                self._turn = turn
-        if self._turn is not None and not self._lent and not self._on_the_way:
+            elif turn is not None:
+                self._turns.append(turn)
+        if self._turns and not self._lent and not self._on_the_way:
             self._lent = True
-            self._hand_over(self._turn)
+            self._hand_over(self._turns.popleft())
         self._occupied = False
+        if self._stopped and not (self._turns or self._lent or self._on_the_way):
+            self._at_rest.set()
+
+    def _may_begin(self) -> bool:
+        if self._stopped or not self._waiting:
+            return False
+        return not (self._turns or self._lent) and self._on_the_way < POSTED_MAX
 
     def _post(self, turn: Posted) -> None:
         self._on_the_way += 1
@@ -177,25 +201,30 @@ class Writer:
                 self._scribe = self.store.make_scribe()
             self._scribe.post(turn.statements, written)
         except Exception as error:
+            # At once, before anything is decided on top of it: what is sent next might well be written.
             _log.exception("nothing could be sent to the process that writes")
-            asyncio.get_running_loop().call_soon(written, NotWritten(str(error)))
+            self._conclude(turn, NotWritten(str(error)))
 
     def _written(self, turn: Posted, error: Exception | None) -> None:
         """Whoever asked is answered first: another transaction is being written meanwhile."""
-        self._on_the_way -= 1
         self._occupied = True
+        self._conclude(turn, error)
+        self._occupied = False
+        self._next()
+
+    def _conclude(self, turn: Posted, error: Exception | None) -> None:
+        self._on_the_way -= 1
         try:
             turn.end(error)
         except Exception:
             _log.exception("a turn of the writer could not end")
-        self._occupied = False
-        self._next()
 
     def _hand_over(self, turn: Turn) -> None:
         """Gives a turn to the thread and waits until it has it. Left to race the busy loop for the interpreter's lock,
         the thread wakes and goes back to sleep a dozen times, which costs both more than this wait."""
+        assert self._loop is not None
         self._taken_over.acquire(blocking=False)
-        self._begun.put((asyncio.get_running_loop(), turn))
+        self._begun.put((self._loop, turn))
         self._taken_over.acquire(timeout=HAND_OVER_S_MAX)
 
     def _run(self) -> None:
@@ -213,7 +242,7 @@ class Writer:
 
     def _done(self, turn: Turn) -> None:
         """Lets the next turn begin before this one answers: its commit runs meanwhile."""
-        self._turn, self._lent = None, False
+        self._lent = False
         self._next()
         turn.end()
 

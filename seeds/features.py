@@ -44,6 +44,8 @@ FEATURES: tuple[Feature, ...] = (
             ("own_kill_switches", "operator_kill_switches", "kill_switches_released", "refused_by_kill_switch")),
     Feature("market: halted, resumed; orders refused", "全市场：暂停、恢复；拒单",
             ("market_halted", "market_resumed", "refused_by_halt")),
+    Feature("recalls of trades: asked for, undone, turned down", "撤回成交：申请、撤销、驳回",
+            ("recalls_requested", "trades_recalled", "recalls_rejected")),
     Feature("refused: over the rate, outside the collar", "拒单：超速率、超价格限制带",
             ("refused_by_rate", "refused_by_collar")),
     Feature("volatility halts, auctions after them", "波动中断、其后集合撮合",

@@ -68,7 +68,8 @@ def read_figures(market: Market, deposits_assigned: int, compared: dict[str, int
     """Reads everything once."""
     desk = market.operator
     masses = {product["product_id"]: product for product in desk.pages("/v1/products")}
-    orders, trades = desk.pages("/v1/orders"), desk.pages("/v1/trades")
+    orders = desk.pages("/v1/orders")
+    trades = [trade for trade in desk.pages("/v1/trades") if trade["state"] != "recalled"]
     shipments = desk.pages("/v1/shipments")
     paid = [due for due in desk.pages("/v1/dues", settled="true") if due["state"] == "paid"]
     withdrawals = desk.pages("/v1/withdrawals", state="paid")

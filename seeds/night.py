@@ -22,7 +22,7 @@ from seeds.products import Kind, ProductTerms, terms_of
 COLLAR_BPS, VOLATILITY_BPS, PROTECTION_BPS = 2_000, 800, 300
 AUCTION_S = 300
 #: Loads that can be had in the night, by company.
-CAPACITIES = {"frostford": 16, "cloudgather": 14, "moonkeep": 8, "greensail": 13, "gooseletter": 13}
+CAPACITIES = {"frostford": 16, "cloudgather": 15, "moonkeep": 8, "greensail": 13, "gooseletter": 14}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ _COUNTED: dict[type[Event], str] = {
     e.MarketHalted: "market_halted",
     e.MarketResumed: "market_resumed",
     e.TraderReleased: "kill_switches_released",
+    e.TradeRecallRequested: "recalls_requested",
+    e.TradeRecalled: "trades_recalled",
+    e.TradeRecallRejected: "recalls_rejected",
 }
 _REFUSED = {
     "post_only_would_trade": "post_only_refused",

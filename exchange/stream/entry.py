@@ -129,7 +129,10 @@ class Desk:
         def read(machine: ExchangeMachine) -> list[int]:
             return [order_id for order_id in placed if order_id in machine.state.orders]
 
-        still_open = set(await self._sequencer.read(read))
+        try:
+            still_open = set(await self._sequencer.read(read))
+        except H2MarketError:
+            return  # the orders are placed all the same, and their answer must say so: the next frame looks again
         for order_id in placed:
             if order_id not in still_open:
                 self._placed.pop(order_id, None)

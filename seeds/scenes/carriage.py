@@ -57,5 +57,6 @@ def _wanted(stage: Stage, carriage: NightBook) -> Counter[str]:
 
 
 def _loads(trades: list[dict[str, object]], book: NightBook, side: str) -> int:
-    found = (trade for trade in trades if (trade["product_id"], trade["side"]) == (book.product_id, side))
+    stand = (trade for trade in trades if trade["state"] != "recalled")
+    found = (trade for trade in stand if (trade["product_id"], trade["side"]) == (book.product_id, side))
     return sum(int(str(trade["loads"])) for trade in found)

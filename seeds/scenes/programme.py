@@ -12,7 +12,7 @@ from seeds.members import Market
 from seeds.moments import at
 from seeds.night import list_night, night_of
 from seeds.pace import Pace
-from seeds.scenes import auctions, carriage, changes, conditions, files, maker, order_types, safety, together
+from seeds.scenes import auctions, carriage, changes, conditions, files, maker, order_types, recalls, safety, together
 from seeds.scenes.marks import STREAM_LABEL
 from seeds.scenes.notices import Notices, Receiver
 from seeds.scenes.stage import CAST, MOONKEEP, PAULOWNIA, RUSHMOON, Stage
@@ -79,7 +79,7 @@ class Programme:
     def _plan(self) -> tuple[tuple[tuple[int, int], Callable[[], None]], ...]:
         """The scenes, each over before the agents' next round, which comes every quarter of an hour.
 
-        A scene that takes trades back belongs before 14:35: what is left by then has its haulage bought.
+        Trades are taken back before 14:35: what is left by then has its haulage bought.
         """
         stage = self._stage
         return (
@@ -101,6 +101,7 @@ class Programme:
             ((12, 35), partial(safety.halt_the_market, stage)),
             ((12, 50), partial(safety.slow_down, stage)),
             ((13, 5), partial(files.import_orders, stage)),
+            ((13, 20), partial(recalls.take_back, stage)),
             ((14, 35), partial(carriage.find_lorries, stage)),
             ((14, 50), partial(order_types.leave_until_tonight, stage)),
             ((14, 52), self._compare_books),

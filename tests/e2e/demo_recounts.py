@@ -19,7 +19,10 @@ PLAYED = {
     "self_trade_cancel_both": 2,
     "self_trade_cancel_newest": 1,
     "self_trade_cancel_oldest": 1,
+    "recalls_rejected": 1,
+    "recalls_requested": 2,
     "self_trade_decrement": 2,
+    "trades_recalled": 1,
     "volatility_auctions": 1,
 }
 

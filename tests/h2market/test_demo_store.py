@@ -129,6 +129,8 @@ def test_a_database_in_use_is_left_alone(database_url: str) -> None:
     connection = writer.connect_writer()
     try:
         with pytest.raises(WriterTaken):
+            _operator(database_url, OPERATOR.uscc)
+        with pytest.raises(WriterTaken):
             make_way(database_url, [None], may_replace=ANYTHING, might_replace=ANYTHING)
     finally:
         connection.close()

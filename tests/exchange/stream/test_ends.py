@@ -11,6 +11,7 @@ import pytest
 import websockets
 
 from exchange.stream import connection, entry
+from kernel.errors import Unavailable
 from participants.commands import ReinstateCompany, RevokeKey, SuspendCompany
 from tests.exchange.market import PRODUCT, order
 from tests.exchange.stream.client import Client, LevelBook
@@ -220,6 +221,26 @@ def test_a_connection_remembers_open_orders_only(served_here: Served, monkeypatc
             await client.ask(op="place", orders=[order("rest", "sell", 1, "20.00")])
             (connected,) = served_here.hub._connections
             assert len(connected._desk._placed) <= 5  # type: ignore[attr-defined]
+        await shows(served_here, [])
+
+    asyncio.run(run())
+
+
+def test_placed_orders_are_answered_when_no_read_is(served_here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(_reader: object) -> None:
+        raise Unavailable(retry_after_s=1)
+
+    async def run() -> None:
+        async with served_here.client("seller") as client:
+            await client.ask(op="set_options", cancel_on_disconnect="cancel_placed")
+            with monkeypatch.context() as patched:
+                patched.setattr(entry, "REMEMBERED_MAX", 0)
+                (connected,) = served_here.hub._connections
+                connected._desk._look_at = 0  # type: ignore[attr-defined]
+                patched.setattr(served_here.hub.service.sequencer, "read", away)
+                said = await client.ask(op="place", orders=[order("s1", "sell", 1, "20.00")])
+            assert [one["status"] for one in said["results"]] == [201]
+            await shows(served_here, ["20.00"])
         await shows(served_here, [])
 
     asyncio.run(run())
