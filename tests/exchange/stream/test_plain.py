@@ -102,6 +102,18 @@ def test_plain_orders_go_the_short_way() -> None:
     assert short is not None
     assert [one.time_in_force for one in short.terms] == ["gtc", "ioc"]
     assert short.terms[0].price_fen_per_kg == 2_000
+    assert read_frame(json.dumps({**frame, "id": "two words"}).encode()) is None
+
+
+def test_what_is_not_plain_goes_the_long_way() -> None:
+    odd: list[dict[str, Any]] = [{"price": "cheap"}, {"price": "20.005"}, {"loads": 0}, {"client_order_id": ""}]
+    odd += [{"product_id": "exw"}, {"side": "both"}, {"post_only": True}]
+    for changed in odd:
+        body = {**GOOD, **changed}
+        assert read_order(json.dumps(body).encode()) is None
+        assert read_batch(json.dumps({"orders": [GOOD, body]}).encode()) is None
+        assert read_frame(json.dumps({"op": "place", "orders": [body]}).encode()) is None
+    assert read_batch(b'{"orders":[]}') is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"op":"place","orders":[]}', '{"op":"ping"}', "nonsense"])
