@@ -121,6 +121,7 @@ class Batch:
         self.tail = tail
         self.at = at
         self.on_the_way = on_the_way
+        self.commands = sum(len(unit.envelopes) for unit in units)
         self.rows: list[Row] = []
         self._decided: list[tuple[str, tuple[Event, ...]]] = []
         self._first_seq = self._next_seq = tail.seq + 1

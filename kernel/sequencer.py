@@ -41,6 +41,8 @@ __all__ = ["Answer", "Cursor", "Envelope", "Key", "Outcome", "Result", "Sequence
 QUEUE_MAX = 10_000
 #: Commands one transaction takes: larger batches gain nothing and make the first of them wait.
 BATCH_COMMANDS_MAX = 1_000
+#: Commands that one transaction takes even if half of all would be fewer.
+BATCH_COMMANDS_MIN = 16
 #: How long a batch may grow while more arrives: it grows no longer than callers come, and a lone caller never waits.
 GATHER_S = 0.004
 RETRY_AFTER_S = 1
@@ -82,6 +84,7 @@ class Sequencer:
         self._on_the_way: deque[Batch] = deque()  # decided and posted
         self._failed: list[tuple[Batch, Exception]] = []  # posted in vain, as far as is known
         self._pending: deque[Unit] = deque()
+        self._waiting_commands = 0
         self._queued = False
         self._listeners: list[Callable[[Sequence[Recorded]], None]] = []
 
@@ -148,6 +151,7 @@ class Sequencer:
         if len(self._pending) >= self.queue_max:
             raise Unavailable(retry_after_s=RETRY_AFTER_S)
         self._pending.append(unit)
+        self._waiting_commands += len(unit.envelopes)
         if not self._queued:
             self._queued = True
             loop = asyncio.get_running_loop()
@@ -197,16 +201,25 @@ class Sequencer:
         return Turn(partial(self._work, units, failed, recorded), partial(self._end, units, recorded))
 
     def _take(self) -> list[Unit]:
-        """What the next batch takes. What needs the state that is committed ends it, where more is on its way."""
+        """What the next batch takes. What needs the state that is committed ends it, where more is on its way.
+
+        Callers who are answered together come back together. Where all of them went into one batch, the loop would idle
+        while it is written, and the scribe while they are answered: so a batch takes half of them.
+        """
         units: list[Unit] = []
         commands = 0
         pending = self._pending
-        while pending and (not units or commands + len(pending[0].envelopes) <= BATCH_COMMANDS_MAX):
+        most = BATCH_COMMANDS_MAX
+        if self._decides_in_loop:
+            asked = self._waiting_commands + sum(batch.commands for batch in self._on_the_way)
+            most = min(most, max(BATCH_COMMANDS_MIN, (asked + 1) // 2))
+        while pending and (not units or commands + len(pending[0].envelopes) <= most):
             if self._on_the_way and pending[0].needs_rest:
                 break
             unit = pending.popleft()
             commands += len(unit.envelopes)
             units.append(unit)
+        self._waiting_commands -= commands
         self._queued = bool(pending)
         if self._queued:
             self.writer.queue(self._begin)
