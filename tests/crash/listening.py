@@ -207,6 +207,10 @@ class EventReader:
                         return
 
     def _take(self, block: dict[str, str], waiting: list[Item]) -> None:
+        if "data" not in block:  # only a position to go on from
+            assert not waiting, f"an event of which {len(waiting)} items came has no last one"
+            self.heard.seq = max(self.heard.seq, int(block.get("id", 0)))
+            return
         waiting.append(json.loads(block["data"]))
         if "id" not in block:
             return

@@ -165,6 +165,8 @@ def test_server_sent_events_count_from_their_ids() -> None:
     assert (reader.heard.seq, len(reader.heard.items), waiting) == (4, 2, [])
     reader._take({"id": "4", "event": "fill", "data": '{"seq": 4, "event": "fill"}'}, waiting)
     assert len(reader.heard.repeats) == 1
+    reader._take({"id": "9"}, waiting)
+    assert (reader.heard.seq, len(reader.heard.items)) == (9, 2)
 
 
 # --- requests against the log
