@@ -166,7 +166,7 @@ def test_server_sent_events_count_from_their_ids() -> None:
     reader._take({"id": "4", "event": "fill", "data": '{"seq": 4, "event": "fill"}'}, waiting)
     assert len(reader.heard.repeats) == 1
     reader._take({"id": "9"}, waiting)
-    assert (reader.heard.seq, len(reader.heard.items)) == (9, 2)
+    assert (reader.heard.seq, len(reader.heard.items)) == (9, 3)
 
 
 # --- requests against the log
