@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import Field
 from sqlmodel import Session, col, select
 
 from kernel.edge import CURSOR_SCHEMA, PAGE_DEFAULT, PAGE_MAX, Answer, Body, Page, TimeIn, TimeOut
-from kernel.errors import NotFound, Unavailable
+from kernel.errors import InvalidInput, NotFound, Unavailable
 from kernel.http import KEY_PATTERN, Call
 from kernel.notices import Told
 from kernel.openapi import problems
@@ -48,6 +49,18 @@ Url = Annotated[
         description="https, its host in lower case, without user and fragment.",
     ),
 ]
+
+
+def _check_host(url: str) -> None:
+    """Raises InvalidInput for a host in brackets that is no address, or a port that is none: no pattern says that."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise InvalidInput(
+            "url", "host", "The URL names no host and port that there can be.", "该 URL 的主机或端口无效。"
+        ) from error
+
+
 _EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 EventTypes = Annotated[
     list[Annotated[str, Field(pattern=EVENT_TYPE_PATTERN, examples=["order.placed", "trade.*"])]],
@@ -160,6 +173,8 @@ def router(service: Service, deliverer: Deliverer, guard: Guard, catalogue: Sequ
     own = tuple(sorted({f"{told.type.partition('.')[0]}.*" for _, told in catalogue if not told.public}))
 
     def allowed(url: str | None, event_types: list[str] | None) -> None:
+        if url is not None:
+            _check_host(url)
         if url is not None and not guard.allows_scheme(url):
             raise WebhookNeedsHttps(field="url")
         if url is not None and not guard.allows_host(url):
