@@ -12,7 +12,7 @@ from pydantic import Field
 from sqlmodel import Session, col, select
 
 from kernel.edge import CURSOR_SCHEMA, PAGE_DEFAULT, PAGE_MAX, Answer, Body, Page, TimeIn, TimeOut
-from kernel.errors import InvalidInput, NotFound, Unavailable
+from kernel.errors import NotFound, Unavailable
 from kernel.http import KEY_PATTERN, Call
 from kernel.notices import Told
 from kernel.openapi import problems
@@ -52,13 +52,11 @@ Url = Annotated[
 
 
 def _check_host(url: str) -> None:
-    """Raises InvalidInput for a host in brackets that is no address, or a port that is none: no pattern says that."""
+    """Raises WebhookAddressRefused for a host in brackets that is no address: no pattern says that."""
     try:
         _ = urlsplit(url).port
     except ValueError as error:
-        raise InvalidInput(
-            "url", "host", "The URL names no host and port that there can be.", "该 URL 的主机或端口无效。"
-        ) from error
+        raise WebhookAddressRefused(field="url", host=url.split("/")[2]) from error
 
 
 _EACH_ONCE: dict[str, Any] = {"uniqueItems": True}

@@ -33,7 +33,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     ("url", "code"),
     [
         ("http://example.com/hooks", "webhook_needs_https"),
-        ("http://[72c5c48269c7120:]:64138", "invalid_input"),
+        ("http://[72c5c48269c7120:]:64138", "webhook_address_refused"),
         ("https://example.com:99999/hooks", "invalid_input"),
         ("http://127.0.0.1/hooks", "webhook_needs_https"),
         ("https://127.0.0.1/hooks", "webhook_address_refused"),
