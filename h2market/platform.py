@@ -38,7 +38,7 @@ import tracking.published
 import tracking.service
 from h2market.migrate import migrate
 from h2market.rooms import make_rooms
-from h2market.snapshots import maker_of
+from h2market.snapshots import keeper_of
 from h2market.webhooks import BULLETINS, outgoing_of
 from kernel.auth import Principal
 from kernel.clock import Clock, SimulatedClock, SystemClock, from_text
@@ -158,7 +158,7 @@ class Platform:
         self.directory = Directory()
         self.key_ring = KeyRing(self.directory, settings.service_key)
         self.sequencers: dict[str, Sequencer] = {
-            name: Sequencer(room, self.writer, self.clock, maker=maker_of(room, settings, self.writer))
+            name: Sequencer(room, self.writer, self.clock, keeper=keeper_of(room, settings, self.writer))
             for name, room in self.rooms.items()
             if HOME[name] in self.services
         }

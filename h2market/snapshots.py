@@ -13,25 +13,21 @@ import sys
 from h2market.rooms import make_rooms
 from kernel.config import Settings
 from kernel.room import MemoryRoom, Room
-from kernel.snapshots import Maker
+from kernel.snapshots import Keeper
 from kernel.store import Store
 from kernel.writer import Writer
 
-#: The server's answers come first where there are too few cores for both.
-NICENESS = 10
 
-
-def maker_of(room: Room, settings: Settings, writer: Writer) -> Maker | None:
-    """What has such a process make the snapshots of a room; None for one that needs none."""
+def keeper_of(room: Room, settings: Settings, writer: Writer) -> Keeper | None:
+    """What keeps the snapshots of a room, and has such a process make the large ones; None for one that needs none."""
     if not isinstance(room, MemoryRoom):
         return None
     environ = {**os.environ, "DATABASE_URL": settings.database_url, "H2MARKET_SCHEMA": settings.schema or ""}
-    return Maker(room.name, writer, (sys.executable, "-m", __name__, room.name), environ)
+    return Keeper(room.name, writer, (sys.executable, "-m", __name__, room.name), environ)
 
 
 def main(name: str, seq: int) -> None:
     """Makes the snapshot. Raises ValueError for a log without that event."""
-    os.nice(NICENESS)
     settings = Settings.from_environment()
     room = make_rooms()[name]
     assert isinstance(room, MemoryRoom)

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 from kernel.log import Log, Tail
 from kernel.machine import Changes, Entity, Machine, View
 from kernel.messages import Codec, Command, Event
-from kernel.snapshots import newest_first, store
+from kernel.snapshots import newest_first
 from kernel.store import Row, Write
 
 #: Keys named in one statement while a view is loaded.
@@ -92,10 +92,6 @@ class Room(ABC):
                 table, row, once = self.projections[name]
                 found.append(Write(table, [row(entity) for entity in entities.values()], not once))
         return found
-
-    def save_snapshot(self, connection: Connection, tail: Tail) -> None:
-        """Stores a snapshot if this room has any use for one."""
-        return
 
     def audit(self, machine: Machine, connection: Connection) -> Iterable[Finding]:
         """The room's own laws, checked on a machine replayed from the log."""
@@ -177,11 +173,6 @@ class MemoryRoom(Room):
                 return machine, stored.seq
         self.snapshot_seq = self.snapshot_bytes = 0
         return self.blank(), 0
-
-    def save_snapshot(self, connection: Connection, tail: Tail) -> None:
-        state = self.machine.dump()
-        store(connection, self.name, tail, state)
-        self.snapshot_seq, self.snapshot_bytes = tail.seq, len(state)
 
 
 Touched = Iterable[tuple[str, str]]

@@ -27,11 +27,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from kernel.batch import Answer, Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
 from kernel.clock import Clock
 from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
-from kernel.log import EMPTY
+from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
 from kernel.room import MemoryRoom, Room
 from kernel.scribe import Lost
-from kernel.snapshots import IN_TURN_BYTES_MAX, Maker
+from kernel.snapshots import Keeper
 from kernel.store import statements, write_rows
 from kernel.writer import Posted, Turn, Writer
 
@@ -50,8 +50,11 @@ RETRY_AFTER_S = 1
 #: nobody else could be served in that time.
 READ_BACK_S = 10.0
 READ_BACK_PAUSE_S = 0.1
-#: Events between two snapshots of a room in memory: a start replays at most this many, in about a second.
-SNAPSHOT_EVERY_EVENTS = 100_000
+#: Events between two snapshots of a room in memory: a start replays about this many, in a second or two.
+SNAPSHOT_EVERY_EVENTS = 250_000
+#: A state is encoded between two turns where the snapshot before had at most so many bytes: some 60,000 open orders, or
+#: 50 ms.
+ENCODED_BYTES_MAX = 16_000_000
 
 _log = logging.getLogger("h2market.sequencer")
 
@@ -67,7 +70,7 @@ class Sequencer:
         *,
         queue_max: int = QUEUE_MAX,
         snapshot_every: int = SNAPSHOT_EVERY_EVENTS,
-        maker: Maker | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.room = room
         self.writer = writer
@@ -79,8 +82,8 @@ class Sequencer:
         self.rebuilds = 0
         self.broken: str | None = None
         self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
-        self.maker = maker
-        self._snapshot_seq = 0  # of the newest snapshot that was tried
+        self.keeper = keeper or (Keeper(room.name, writer) if isinstance(room, MemoryRoom) else None)
+        self._snapshot_seq = 0  # of the newest that was tried
         self._on_the_way: deque[Batch] = deque()  # decided and posted
         self._failed: list[tuple[Batch, Exception]] = []  # posted in vain, as far as is known
         self._pending: deque[Unit] = deque()
@@ -96,8 +99,8 @@ class Sequencer:
 
     async def stop(self) -> None:
         """Gives up a snapshot that is under way. Before the writer stops."""
-        if self.maker is not None:
-            await self.maker.stop()
+        if self.keeper is not None:
+            await self.keeper.stop()
 
     def on_commit(self, listener: Callable[[Sequence[Recorded]], None]) -> None:
         """Calls ``listener`` in the event loop with the events of each commit, in order, before their senders are
@@ -300,8 +303,10 @@ class Sequencer:
                 unit.answer(unit.outcome)
             except Exception:
                 _log.exception("a caller of %s could not be answered", self.room.name)
-        if self.tail.seq - self._snapshot_seq >= self.snapshot_every:
-            self._begin_snapshot()
+        due = self.tail.seq - self._snapshot_seq >= self.snapshot_every
+        if due and self.keeper is not None and not self.keeper.busy:
+            self._snapshot_seq = self.tail.seq
+            self._begin_snapshot(self.keeper)
 
     def _answer_reads(self, units: Sequence[Unit]) -> list[Unit]:
         """Serves the units that only read, while the state is what is committed; gives back the others."""
@@ -387,30 +392,35 @@ class Sequencer:
         self.rebuilds += 1
         return True
 
-    def _begin_snapshot(self) -> None:
-        """In the loop: has a small state stored in a turn of the thread, a large one made by another process."""
+    def _begin_snapshot(self, keeper: Keeper) -> None:
         # As far as the snapshot before tells, if there is one that was made lately.
         unknown = self.tail.seq - self.room.snapshot_seq > 2 * self.snapshot_every
-        if self.maker is None or not (unknown or self.room.snapshot_bytes > IN_TURN_BYTES_MAX):
-            self._snapshot_seq = self.tail.seq
-            self.writer.call(self._snapshot)
-        elif not self.maker.busy:
-            self._snapshot_seq = self.tail.seq
-            self.maker.begin(self.tail, partial(self._snapshot_made, self.tail.seq))
+        if keeper.makes and (unknown or self.room.snapshot_bytes > ENCODED_BYTES_MAX):
+            keeper.make(self.tail, partial(self._snapshot_kept, self.tail.seq))
+        else:
+            self.writer.queue(partial(self._encode, keeper))
 
-    def _snapshot(self) -> None:
-        """In the writer's thread, when nothing is on its way."""
-        if self._failed or self.broken is not None:
-            return  # the machine is ahead of its log until it is rebuilt
-        try:
-            connection = self.writer.connection
-            with connection.begin():
-                self.room.save_snapshot(connection, self.tail)
-        except Exception:
-            # A snapshot only shortens the next start: without it the log is replayed from further back.
-            _log.exception("no snapshot of %s could be stored", self.room.name)
+    def _encode(self, keeper: Keeper) -> Turn | Literal["later"] | None:
+        """A turn that has the state stored as it is then. It is encoded where it is decided upon."""
+        if self._on_the_way:
+            return "later"
+        states: list[tuple[Tail, bytes]] = []
 
-    def _snapshot_made(self, seq: int, size: int) -> None:
+        def work() -> None:
+            if self.broken is None and isinstance(self.room, MemoryRoom):  # a broken one is ahead of its log
+                states.append((self.tail, self.room.machine.dump()))
+
+        def end() -> None:
+            for tail, state in states:
+                keeper.keep(tail, state, partial(self._snapshot_kept, tail.seq))
+
+        if not self._decides_in_loop:
+            return Turn(work, end)
+        work()
+        end()
+        return None
+
+    def _snapshot_kept(self, seq: int, size: int) -> None:
         self.room.snapshot_seq, self.room.snapshot_bytes = seq, size
 
 

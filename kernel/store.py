@@ -80,6 +80,13 @@ class Write(NamedTuple):
     replace: bool
 
 
+class Delete(NamedTuple):
+    """Rows of a table to take away, by their primary keys in column order."""
+
+    table: Table
+    rows: Sequence[Row]
+
+
 class WriterTaken(RuntimeError):
     """Another process already writes to this database."""
 
@@ -295,6 +302,13 @@ def _statement(table: Table, sqlite: bool, replace: bool, count: int) -> str:
     return f'INSERT INTO "{table.name}" ({names}) {source} ON CONFLICT ({keys}) DO UPDATE SET {updates}'
 
 
+@lru_cache(maxsize=64)
+def _delete(table: Table, sqlite: bool) -> str:
+    mark = "?" if sqlite else "%s"
+    keys = " AND ".join(f'"{column.name}" = {mark}' for column in table.primary_key.columns)
+    return f'DELETE FROM "{table.name}" WHERE {keys}'  # noqa: S608 - names of declared tables only
+
+
 def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: bool) -> None:
     """Goes to the driver's own cursor: for a few rows SQLAlchemy's bookkeeping costs more than the insert."""
     cursor = connection.connection.cursor()
@@ -326,15 +340,21 @@ def _chunks(count: int) -> Iterator[tuple[int, int]]:
         start += size
 
 
-def statements(writes: Sequence[Write]) -> list[Statement]:
+def statements(writes: Sequence[Write | Delete]) -> list[Statement]:
     """The writes as statements of SQLite with their rows."""
-    return [(_statement(table, True, replace, 1), rows) for table, rows, replace in writes]
+    return [
+        (_delete(one.table, True) if isinstance(one, Delete) else _statement(one.table, True, one.replace, 1), one.rows)
+        for one in writes
+    ]
 
 
-def write_rows(connection: Connection, writes: Sequence[Write]) -> None:
+def write_rows(connection: Connection, writes: Sequence[Write | Delete]) -> None:
     """Puts the writes into the connection's transaction."""
-    for table, rows, replace in writes:
-        _write(connection, table, rows, replace)
+    for one in writes:
+        if isinstance(one, Delete):
+            connection.exec_driver_sql(_delete(one.table, connection.dialect.name == "sqlite"), list(one.rows))
+        else:
+            _write(connection, one.table, one.rows, one.replace)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

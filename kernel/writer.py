@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection
 
 from kernel.scribe import END_S_MAX, Heard, NotWritten, Scribe, Statement, running_loop
-from kernel.store import Store
+from kernel.store import Delete, Store, Write, statements, write_rows
 
 #: How long the loop waits for the thread to take a turn over: some 30 microseconds, unless the machine is overloaded.
 HAND_OVER_S_MAX = 0.01
@@ -87,6 +87,31 @@ class Writer:
     def call(self, work: Callable[[], None]) -> None:
         """Queues ``work`` for the writer's thread."""
         self.queue(lambda: Turn(work, _nothing))
+
+    async def write(self, writes: Sequence[Write | Delete]) -> None:
+        """Writes in a turn of its own, between those of the rooms. Raises what went wrong; whether it was written is
+        not known then."""
+        future = asyncio.get_running_loop().create_future()
+        failed: list[Exception] = []
+
+        def end(error: Exception | None) -> None:
+            if not future.done():
+                future.set_result(None) if error is None else future.set_exception(error)
+
+        def work() -> None:
+            try:
+                connection = self.connection
+                with connection.begin():
+                    write_rows(connection, writes)
+            except Exception as error:
+                failed.append(error)
+
+        if self.store.is_sqlite:
+            posted = Posted(statements(writes), end)
+            self.queue(lambda: posted)
+        else:
+            self.queue(lambda: Turn(work, lambda: end(failed[0] if failed else None)))
+        await future
 
     def put_right(self, turn: Turn) -> None:
         """Begins a turn that puts right what was posted in vain: before every other that has not got the thread, for

@@ -16,25 +16,25 @@ from tests.exchange.market import Market
 
 
 def test_a_snapshot_is_made_while_the_market_goes_on(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kernel.sequencer.IN_TURN_BYTES_MAX", 0)
+    monkeypatch.setattr("kernel.sequencer.ENCODED_BYTES_MAX", 0)
     sequencer = market.house.sequencers["exchange"]
-    maker = sequencer.maker
-    assert maker is not None
+    keeper = sequencer.keeper
+    assert keeper is not None
     for number in range(5):
         market.rest("seller", f"s-{number}", "sell", 1, "19.00")
     sequencer.snapshot_every = 1
     market.rest("buyer", "b-1", "buy", 2, "20.00")
     sequencer.snapshot_every = sys.maxsize
-    assert maker.busy
+    assert keeper.busy
     market.rest("buyer", "b-2", "buy", 1, "18.00")
 
     async def wait() -> None:
         async with asyncio.timeout(60):
-            while maker.busy:  # noqa: ASYNC110 - what is waited for says nothing by itself
+            while keeper.busy:  # noqa: ASYNC110 - what is waited for says nothing by itself
                 await asyncio.sleep(0.01)
 
     market._runner.run(wait())
-    assert maker.made == 1
+    assert keeper.kept == 1
     digest = market._runner.run(sequencer.read(lambda machine: machine.digest()))
     with market.house.store.read_engine.connect() as connection:
         assert next(newest_first(connection, "exchange")).seq == sequencer.room.snapshot_seq

@@ -357,8 +357,11 @@ def test_snapshots_shorten_a_start_and_can_be_lost(database_url: str) -> None:
 def test_verify_goes_on_from_every_snapshot(database_url: str) -> None:
     async def fill() -> list[int]:
         async with running(database_url, memory_room(), snapshot_every=10) as sequencer:
+            assert sequencer.keeper is not None
             for _ in range(55):
                 await sequencer.submit(Add("a", 1), actor="K1")
+                while sequencer.keeper.busy:  # noqa: ASYNC110 - what is waited for says nothing by itself
+                    await asyncio.sleep(0.001)
             with sequencer.writer.store.read_engine.connect() as connection:
                 return list(connection.execute(text("SELECT seq FROM kernel_snapshots ORDER BY seq")).scalars())
 

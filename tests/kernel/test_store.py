@@ -12,13 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from kernel.room import table_of
-from kernel.store import ROWS_PER_STATEMENT_MAX, Row, Store, insert_rows, upsert_rows
+from kernel.store import ROWS_PER_STATEMENT_MAX, Delete, Row, Store, Write, insert_rows, upsert_rows, write_rows
 from kernel.writer import Writer
 from tests.kernel.samples import PairRow, SampleRow
 
 SAMPLES = table_of(SampleRow)
 PAIRS = table_of(PairRow)
-Write = Callable[[Connection, Table, Sequence[Row]], None]
+Writing = Callable[[Connection, Table, Sequence[Row]], None]
 ROWS: list[Row] = [
     ("a", 1, -(2**63), True, None, b"\x00\xff"),
     ("太原 'quoted' \\ \"", 2, 2**63 - 1, False, "氢\n氧\t", b""),
@@ -83,11 +83,21 @@ def test_a_key_of_several_columns_is_one_key(store: Store, writer: Connection) -
 
 
 @pytest.mark.parametrize("write", [insert_rows, upsert_rows])
-def test_more_rows_than_one_statement_takes(store: Store, writer: Connection, write: Write) -> None:
+def test_more_rows_than_one_statement_takes(store: Store, writer: Connection, write: Writing) -> None:
     many: list[Row] = [(f"r{number}", number, 0, True, None, b"") for number in range(ROWS_PER_STATEMENT_MAX + 3)]
     with writer.begin():
         write(writer, SAMPLES, many)
     assert rows_of(store) == many
+
+
+def test_rows_are_taken_away_by_their_whole_keys(store: Store, writer: Connection) -> None:
+    with writer.begin():
+        insert_rows(writer, PAIRS, [("a", 1, 10), ("a", 2, 20), ("b", 1, 30), ("b", 2, 40)])
+    with writer.begin():
+        write_rows(writer, [Delete(PAIRS, [("a", 2), ("b", 1), ("c", 1)]), Write(PAIRS, [("c", 1, 50)], replace=False)])
+    with store.read_engine.connect() as reader:
+        found = [tuple(row) for row in reader.execute(select(PAIRS))]
+    assert sorted(found) == [("a", 1, 10), ("b", 2, 40), ("c", 1, 50)]
 
 
 def test_no_rows_are_no_statement(store: Store, writer: Connection) -> None:
