@@ -188,7 +188,7 @@ def recall(trade_id: str, retry: Retry) -> Talk[Recall]:
 
 
 def decide_recall(trade_id: str, step: str, reason: str, key: str, retry: Retry) -> Talk[RecallStep]:
-    """A decision of the operator: ``approval``, ``confirmation``, or ``rejection`` with its reason."""
+    """A step of a recall: ``approval``, ``confirmation``, ``withdrawal``, or ``rejection`` with its reason."""
     body = _encode({"reason": reason}) if step == "rejection" else None
     request = Request("POST", f"/v1/trades/{trade_id}/recall/{step}", body=body, key=key or new_key())
     return (yield from settle(request, retry, _step))

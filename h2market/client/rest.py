@@ -148,6 +148,10 @@ class Client:
         """Turns a recall down."""
         return self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
 
+    def withdraw_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """Takes the company's own request back, before the operator's second eyes."""
+        return self._run(requests.decide_recall(trade_id, "withdrawal", "", idempotency_key, self._retry))
+
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
     ) -> Iterator[Product]:
@@ -314,6 +318,10 @@ class AsyncClient:
     async def reject_recall(self, trade_id: str, reason: str, *, idempotency_key: str = "") -> RecallStep:
         """Turns a recall down."""
         return await self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
+
+    async def withdraw_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """Takes the company's own request back, before the operator's second eyes."""
+        return await self._run(requests.decide_recall(trade_id, "withdrawal", "", idempotency_key, self._retry))
 
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
