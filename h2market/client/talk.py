@@ -135,7 +135,7 @@ def settle(
         elif reply.status < 400:
             try:
                 found = read(reply.content)
-            except msgspec.DecodeError as unread:  # not the exchange: a page of something in between
+            except (msgspec.DecodeError, RecursionError) as unread:  # not the exchange: a page of something in between
                 failure = NoAnswer(f"{request.method} {request.path} was answered with what cannot be read: {unread}")
                 in_doubt = True
             else:
@@ -144,7 +144,12 @@ def settle(
         else:
             error = problem_of(reply)
             if reply.status < 500 and reply.status != _TOO_MANY:
-                if in_doubt and request.changes and reply.status in _SHUT_OUT:
+                # Nor does a page of something in between tell what became of what was sent before.
+                if (
+                    in_doubt
+                    and request.changes
+                    and (reply.status in _SHUT_OUT or error.code in ("", f"http_{reply.status}"))
+                ):
                     raise _unknown(request) from error
                 raise error
             failure, after_s = error, reply.retry_after_s
@@ -168,7 +173,7 @@ def problem_of(answer: Answer) -> ApiError:
     """The problem of an answer; a proxy's page that is none becomes one."""
     try:
         problem = msgspec.json.decode(answer.content, type=Problem)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         problem = Problem(detail=answer.content[:200].decode(errors="replace"))
     if problem.status != answer.status:
         problem = msgspec.structs.replace(problem, status=answer.status, code=problem.code or f"http_{answer.status}")
