@@ -21,7 +21,7 @@ T = TypeVar("T")
 _TOO_MANY = 429
 #: Problems that say that nothing was changed.
 UNCHANGED = frozenset({"unavailable", "rate_limited"})
-#: Answers to a key that no longer holds: they say nothing of what was sent before under it.
+#: Answers to a key that no longer holds.
 _SHUT_OUT = (401, 403)
 
 
@@ -144,12 +144,7 @@ def settle(
         else:
             error = problem_of(reply)
             if reply.status < 500 and reply.status != _TOO_MANY:
-                # Nor does a page of something in between tell what became of what was sent before.
-                if (
-                    in_doubt
-                    and request.changes
-                    and (reply.status in _SHUT_OUT or error.code in ("", f"http_{reply.status}"))
-                ):
+                if in_doubt and request.changes and _says_nothing(error):
                     raise _unknown(request) from error
                 raise error
             failure, after_s = error, reply.retry_after_s
@@ -162,6 +157,11 @@ def settle(
                 raise _unknown(request) from failure
             raise failure
         yield pause
+
+
+def _says_nothing(error: ApiError) -> bool:
+    """Of what was sent before: an answer to a key that no longer holds, or a page of something in between."""
+    return error.status in _SHUT_OUT or error.code in ("", f"http_{error.status}")
 
 
 def _unknown(request: Request) -> OutcomeUnknown:
