@@ -78,10 +78,10 @@ def heartbeat(*beats: tuple[str, str | None, int]) -> Message:
 
 def snapshot(seq: int, *bids: str) -> Message:
     """A book of one load at each price, best first."""
-    text = ",".join(f"{price}:1:1" for price in bids) + "|"
+    levels = [{"price": price, "loads": 1, "orders": 1} for price in bids]
     return {
         "type": "book_snapshot", "product_id": PRODUCT, "seq": seq, "depth": 10,
-        "checksum": crc32(text.encode()), "bids": [{"price": price, "loads": 1, "orders": 1} for price in bids], "asks": [],
+        "checksum": checksum(*bids), "bids": levels, "asks": [],
         "implied_bid": None, "implied_ask": None,
     }  # fmt: skip
 
