@@ -182,11 +182,12 @@ class Deliverer:
         headers |= {"content-type": "application/json", "user-agent": "h2market"}
         return await self._outgoing.post(webhook.url, headers, body, webhook.participant_id)
 
-    async def disable(self, webhook_id: str, reason: str) -> None:
-        """Has a webhook disabled in the register; one that is not active any more is let be."""
+    async def disable(self, webhook: WebhookRow, reason: str) -> None:
+        """Has a webhook disabled in the register; one that was changed meanwhile, or is not active, is let be."""
+        command = DisableWebhook(webhook.id, reason, webhook.event_seq)
         while True:
             try:
-                await self._register.submit(DisableWebhook(webhook_id, reason), actor=ACTOR)
+                await self._register.submit(command, actor=ACTOR)
             except H2MarketError as error:
                 if error.status < 500:
                     return
