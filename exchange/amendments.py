@@ -51,7 +51,10 @@ def _check_amendment(
 ) -> None:
     """Raises the rule that the new terms break; a total at or below what is executed needs no limit."""
     terms, options = order.terms, order.terms.options
-    breach = access_breach(state, account, book, terms, at)
+    stays = order.ended or (price == order.price_fen_per_kg and loads <= order.loads)
+    # Whether it would trade, an auction cannot say: a post-only order enters none, by no other price either.
+    enters = options is not None and options.post_only and not stays
+    breach = access_breach(state, account, book, terms, at, enters=enters)
     if breach is None and loads < 0:
         breach = x.LoadsOutOfRange.code, "loads", 0
     if breach is None and options is not None:

@@ -114,8 +114,12 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "ex-works": lambda product_id, hub: product(product_id, hub=hub),
     "haulage": lambda product_id, hub, destination: product(product_id, "haulage", destination, hub=hub),
     "delivered": lambda product_id, hub: product(product_id, "delivered", hub=hub),
+    "delivered-guarded": lambda product_id, hub, collar, reference: product(
+        product_id, "delivered", hub=hub, collar_bps=int(collar), reference_price_fen=int(reference)
+    ),
     "pending": lambda product_id: product(product_id, phase="pending"),
     "phase": c.ChangePhase,
+    "phase-until": lambda product_id, phase, until: c.ChangePhase(product_id, phase, "operator", int(until)),
     "open": c.OpenMarket,
     "shut": lambda day, *part: c.CloseMarket(day, not part),
     "halt": lambda: c.HaltMarket("trouble"),
@@ -141,7 +145,7 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
 
 
 def sweep(who: str, *words: str) -> c.CancelOrders:
-    """``sweep B1``, ``sweep B1 X buy``, ``sweep B1 key:K2``, ``sweep B1 linked``."""
+    """``sweep B1``, ``sweep B1 X buy``, ``sweep B1 key:K2``, ``sweep B1 linked``; ``sweep B1 named a b`` stands apart."""
     side = next((word for word in words if word in ("buy", "sell")), None)
     key_id = next((word[4:] for word in words if word.startswith("key:")), "")
     linked = "linked" in words
@@ -307,6 +311,8 @@ class Scenario:
                         for label, side, loads, _, price, *more in parts
                     ),
                 )
+            case ["sweep", who, "named", *labels]:
+                return c.CancelOrders(who, order_ids=tuple(self.ids[label] for label in labels))
             case ["recall" | "approve" | "confirm" | "reject" | "loads-ended" | "load-moves" as verb, *rest]:
                 return self.recall_command(verb, rest)
             case ["wait", seconds]:
