@@ -30,7 +30,7 @@ from kernel.validation import from_validation
 ROWS_MAX = 1_000
 #: Rows of a table, with those that are empty: a workbook can claim any number of them in a few bytes.
 LINES_MAX = 10_000
-#: Columns that are looked at, and bytes that a packed file may unpack to: many times a full file's, and read in a second.
+#: Columns that are looked at, and bytes that a packed file may unpack to: more than any full file's.
 COLUMNS_MAX = 64
 UNPACKED_BYTES_MAX = 4 << 20
 

@@ -38,7 +38,8 @@ Collected = tuple[list[tuple[int, int]], list[tuple[int, int]], int, int]
 
 
 def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
-    """Raises ProductNotFound, PhaseIsFinal, PhaseUnsuitable, or MarketIsClosed or MarketIsHalted for an auction that would trade."""
+    """Raises ProductNotFound, PhaseIsFinal, PhaseUnsuitable, or MarketIsClosed or MarketIsHalted for an auction that
+    would trade."""
     product = state.products.get(command.product_id)
     if product is None:
         raise ProductNotFound(field="product_id", product_id=command.product_id)

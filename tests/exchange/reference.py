@@ -49,9 +49,7 @@ class Reference(Recalls):
             return min(start + width, high) // tick * tick
         return -(-max(start - width, low) // tick) * tick
 
-    def access(
-        self, who: str, terms: OrderTerms, orders: int = 1, amends: bool = False
-    ) -> tuple[str, str, int] | None:
+    def access(self, who: str, terms: OrderTerms, orders: int = 1, amends: bool = False) -> tuple[str, str, int] | None:
         """Why such an order may not be sent now."""
         if self.blocked(who):
             return self.blocked(who), "", 0
@@ -214,8 +212,9 @@ class Reference(Recalls):
         order.id = -1
         return None if self.would_fill(order, order.loads, implied=False) else ("basket_unfilled", "loads", 0)
 
-    def mine(self, command: Any) -> Held:
+    def mine(self, command: Any, living: bool = False) -> Held:
         found = [o for o in self.orders if o.id == command.order_id and o.who == command.participant_id]
+        found = [o for o in found if o.expires > self.at or not living]
         if not found:
             raise Refused("order_not_open")
         return found[0]
@@ -243,7 +242,7 @@ class Reference(Recalls):
             self.settle_all()
 
     def AmendOrder(self, command: c.AmendOrder) -> None:  # noqa: N802
-        order = self.mine(command)
+        order = self.mine(command, living=True)
         price = order.price if command.price_fen_per_kg is None else command.price_fen_per_kg
         loads = order.loads if command.loads is None else command.loads
         harmless = order.asleep or (price == order.price and loads <= order.loads)
@@ -283,7 +282,7 @@ class Reference(Recalls):
             self.enter(order)
 
     def HibernateOrder(self, command: c.HibernateOrder) -> None:  # noqa: N802
-        order = self.mine(command)
+        order = self.mine(command, living=True)
         if order.asleep:
             return
         if self.phases[order.terms.product_id] == "frozen":
@@ -295,7 +294,7 @@ class Reference(Recalls):
         self.settle(order.terms.product_id)
 
     def ActivateOrder(self, command: c.ActivateOrder) -> None:  # noqa: N802
-        order = self.mine(command)
+        order = self.mine(command, living=True)
         if not order.asleep:
             return
         broken = (

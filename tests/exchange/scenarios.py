@@ -26,6 +26,8 @@ rejected. A refusal is written ``error code``; no event is ``nothing``. What sta
     pace B1                     | 2 3 3                           orders in these ten seconds, this hour, this day
     wait 60, pass 60                                              seconds go by, with and without alarms
 
+A mass cancel is ``sweep``; ``sweep B1 named a b`` names its orders.
+
 A trade is known by the names of its two orders, a recall by its trade; keys of the operator are K8 and K9:
 
     recall B1 a b               | recall-asked a b             a party, or OP for the operator, asks for the trade back
@@ -145,7 +147,7 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
 
 
 def sweep(who: str, *words: str) -> c.CancelOrders:
-    """``sweep B1``, ``sweep B1 X buy``, ``sweep B1 key:K2``, ``sweep B1 linked``; ``sweep B1 named a b`` stands apart."""
+    """``sweep B1``, ``sweep B1 X buy``, ``sweep B1 key:K2``, ``sweep B1 linked``."""
     side = next((word for word in words if word in ("buy", "sell")), None)
     key_id = next((word[4:] for word in words if word.startswith("key:")), "")
     linked = "linked" in words

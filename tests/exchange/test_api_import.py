@@ -141,7 +141,7 @@ def rewritten(content: bytes, *changes: tuple[bytes, bytes]) -> bytes:
     return data.getvalue()
 
 
-ONE_ORDER = [HEADER.split(","), ["b-1", PRODUCT, "buy", "20.00", 1]]
+ONE_ORDER: list[list[Any]] = [HEADER.split(","), ["b-1", PRODUCT, "buy", "20.00", 1]]
 
 
 def test_rows_outside_of_what_a_sheet_says_of_itself_are_orders_too(market: Market) -> None:

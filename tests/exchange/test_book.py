@@ -31,7 +31,7 @@ def walked(scenario: Scenario, side: Side, line: str) -> tuple[int, str]:
         level.queue = Looked(level.queue)
     Looked.passed = 0
     command = scenario.command(line.split())
-    scenario.name(line.split()[0], len(scenario.log) + 1)
+    scenario.name(line.split(maxsplit=1)[0], len(scenario.log) + 1)
     told = scenario.machine.apply(command, scenario.now, len(scenario.log) + 1)
     return Looked.passed, " ; ".join(scenario.told(event) for event in told)
 

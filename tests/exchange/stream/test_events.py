@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from exchange import commands as c
+from exchange.events import Traded
 from exchange.stream import hub
+from exchange.stream.items import trade_item
 from tests.exchange.market import PRODUCT, WINDOW_START, order
 from tests.exchange.stream.client import Chain, Client, Message
 from tests.exchange.stream.served import Served
@@ -237,3 +239,9 @@ def test_the_ticker_follows_prices_and_the_day(served: Served) -> None:
             assert (ticker["day_high"], ticker["day_low"], ticker["day_average"]) == ("20.00", "19.50", "19.75")
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("taker", "side"), [(0, None), (5, "buy"), (6, "sell"), (7, None)])
+def test_a_trade_s_taker_is_one_of_its_two_orders(taker: int, side: str | None) -> None:
+    leg = Traded(9, PRODUCT, 500, 1, "P1", "P2", 5, 6, taker, "haulage" if taker == 7 else "")
+    assert trade_item(leg, 0).taker_side == side
