@@ -24,9 +24,9 @@ class Looked(deque[Order]):
             yield order
 
 
-def walked(scenario: Scenario, side: Side, line: str) -> tuple[int, str]:
-    """How many orders of a side of X a command walks past, and what it leads to."""
-    book = scenario.machine.state.books["X"]
+def walked(scenario: Scenario, side: Side, line: str, product_id: str = "X") -> tuple[int, str]:
+    """How many orders of a side of a book a command walks past, and what it leads to."""
+    book = scenario.machine.state.books[product_id]
     for level in (book.bids if side == "buy" else book.asks).levels.values():
         level.queue = Looked(level.queue)
     Looked.passed = 0
@@ -56,6 +56,19 @@ def test_those_who_wait_for_too_much_do_not_each_walk_through_the_book() -> None
     assert told == "placed b"
     assert passed < 2 * 20
     assert scenario.machine.state.books["X"].aside == 25
+
+
+def test_stops_that_are_elected_do_not_wake_another_book_each() -> None:
+    scenario = Scenario()
+    for number in range(20):
+        scenario.run(f"o{number} B1 buy 1 @ 100 D")
+    scenario.run("w S1 sell 21 @ 100 D aon")
+    for number in range(25):
+        scenario.run(f"s{number} S2 sell 1 @ 400 stop:200")
+    scenario.run("a S2 sell 1 @ 200")
+    passed, told = walked(scenario, "buy", "b B2 buy 1 @ 200", "D")
+    assert told.count("elected") == 25
+    assert passed < 3 * 20
 
 
 class Price(int):
