@@ -293,6 +293,7 @@ def test_a_line_that_goes_silent_is_left(served: Served, proxy: Proxy) -> None:
         served.hub.heartbeat_s = 0.2
         async with streaming(served, "buyer", proxy.url) as buyer, streaming(served, "seller") as seller:
             book = await buyer.book(PRODUCT)
+            await until(lambda: book.is_live)
             proxy.frozen = True
             await seller.place(offer("s-1", 1, "20.00"))
             await until(lambda: not book.is_live)
@@ -397,7 +398,7 @@ def test_what_a_later_server_adds_is_passed_over(served: Served, proxy: Proxy) -
             said["events"].insert(0, {"event": "unheard_of", "seq": said["seq"]})
         if said["type"] == "heartbeat":
             said = {"type": "unheard_of"}
-        return json.dumps({**said, "more": 1}).encode()
+        return json.dumps({**said, "unheard_of": 1}).encode()
 
     async def steps() -> None:
         served.hub.heartbeat_s = 0.1
