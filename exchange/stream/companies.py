@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from exchange.stream.said_own import AnyOwnItem, LimitsItem, Own, OwnOrder, OwnS
 from exchange.stream.subscription import Subscription
 from exchange.stream.topics import push
 
-#: Open orders of the whole exchange that are gone through at a time, while nothing is decided.
-READ_ORDERS = 50_000
+#: Orders that are read from the machine at a time, while nothing is decided.
+READ_ORDERS = 3_000
 #: Orders in one message of a snapshot.
-PART_ORDERS = 1_000
+PART_ORDERS = 250
 
 
 class Limits(NamedTuple):
@@ -42,39 +42,36 @@ def limits_of(state: ExchangeState, participant_id: str) -> Limits:
 class Slice(NamedTuple):
     """What was read at a time; ``limits`` with the last."""
 
-    ids: list[int]
-    found: dict[int, Standing]
+    orders: dict[int, Standing]
     next_place: int
     limits: Limits | None
 
 
 class OwnImage:
-    """A company's open orders in the making: read some at a time, while those that change meanwhile are taken in."""
+    """A company's open orders in the making: read some at a time, while those that change meanwhile are taken in.
+
+    ``ids`` are those that were open at some moment since it began to take in what happens.
+    """
 
     def __init__(self, participant_id: str) -> None:
         self.participant_id = participant_id
-        self.limits: Limits | None = None
-        self._ids: list[int] = []  # all that were open at first; later ones are heard of
-        self._place = -1
+        self.limits: Limits | None = None  # once all is read
+        self.ids: Sequence[int] = ()
+        self._place = 0
         self._orders: dict[int, Standing] = {}
 
     def read(self, state: ExchangeState, _seq: int) -> Slice:
         """The next orders; while nothing is decided."""
-        ids = list(state.orders) if self._place < 0 else self._ids
-        begin = max(self._place, 0)
-        end = begin + READ_ORDERS
-        orders, recalled, name = state.orders, state.recalls.orders, self.participant_id
-        found: dict[int, Standing] = {}
-        for order_id in ids[begin:end]:
-            order = orders.get(order_id)
-            if order is not None and order.participant_id == name:
-                found[order_id] = copy(order), copy(recalled.get(order_id))
-        return Slice(ids, found, end, limits_of(state, name) if end >= len(ids) else None)
+        begin, end = self._place, self._place + READ_ORDERS
+        orders, recalled = state.orders, state.recalls.orders
+        wanted = [orders[order_id] for order_id in self.ids[begin:end] if order_id in orders]
+        found = {one.id: (copy(one), copy(recalled.get(one.id))) for one in wanted}
+        return Slice(found, end, limits_of(state, self.participant_id) if end >= len(self.ids) else None)
 
     def put(self, found: Slice) -> None:
         """Takes in what was read, once all until then was taken in."""
-        self._ids, self._place, self.limits = found.ids, found.next_place, found.limits
-        self._orders.update(found.found)
+        self._place, self.limits = found.next_place, found.limits
+        self._orders.update(found.orders)
 
     def take(self, turn: Turn) -> None:
         """Takes in what happened."""
@@ -91,10 +88,10 @@ class OwnImage:
         """The messages of the snapshot, once all is read."""
         assert self.limits is not None
         limits = self.limits.item(seq, at)
-        standings = [standing for _, standing in sorted(self._orders.items())]
-        for begin in range(0, max(len(standings), 1), PART_ORDERS):
-            orders = [own_order(*standing) for standing in standings[begin : begin + PART_ORDERS]]
-            more = begin + PART_ORDERS < len(standings)
+        ids = sorted(self._orders)
+        for begin in range(0, max(len(ids), 1), PART_ORDERS):
+            orders = [own_order(*self._orders[order_id]) for order_id in ids[begin : begin + PART_ORDERS]]
+            more = begin + PART_ORDERS < len(ids)
             yield OwnSnapshot(seq, self.participant_id, orders, limits, more)
 
 

@@ -311,6 +311,9 @@ class Hub:
         parts: Iterator[Said] = iter(())
         self._companies.images.add(image)
         try:
+            async with self.feed.at_rest(lambda _state, seq: seq):
+                pass  # whatever is committed from here on is looked at
+            image.ids = await self.past.open_orders(image.participant_id)
             while image.limits is None and one in self._subscriptions:
                 async with self.feed.at_rest(image.read) as (found, seq):
                     image.put(found)

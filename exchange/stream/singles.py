@@ -25,9 +25,9 @@ from exchange.stream.said_books import OrdersDelta, OrdersSnapshot, Single, Sing
 from exchange.stream.shared import Shared
 
 #: Orders that are read from the machine at a time, while nothing is decided; a price is read as a whole.
-READ_ORDERS = 10_000
+READ_ORDERS = 3_000
 #: Orders in one message of a snapshot.
-PART_ORDERS = 4_000
+PART_ORDERS = 1_000
 
 _SIDES: tuple[Side, Side] = ("buy", "sell")
 _SIGN: dict[Side, int] = {"buy": 1, "sell": -1}
@@ -153,8 +153,7 @@ class OrdersView:
         """Takes in what was read after event ``seq``, once all until then was taken in."""
         for side, price, orders in found.levels:
             self._levels[side][price] = orders
-            for order_id in orders:
-                self._places[order_id] = side, price
+            self._places.update(dict.fromkeys(orders, (side, price)))
         self._ends, self._checksum, self.seq = found.ends, found.checksum, seq
 
     def freeze(self) -> Frozen:

@@ -140,7 +140,7 @@ class Reader:
             *((("book", product_id), depth, book) for (product_id, depth), book in self.levels.items()),
             *((("orders", product_id), 1, book) for product_id, book in self.singles.items()),
             (("own", self.company), 1, self.own),
-        ]  # type: ignore[list-item]
+        ]
 
         async def one(key: Key, depth: int, book: Any) -> None:
             box = Outbox(lambda: pytest.fail("cut off"))
@@ -207,7 +207,14 @@ def make_hub(sequencer: FakeSequencer) -> Hub:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     SQLModel.metadata.create_all(engine)
     service = SimpleNamespace(sequencer=sequencer, store=SimpleNamespace(read_engine=engine))
-    return Hub(service)  # type: ignore[arg-type]
+    hub = Hub(service)  # type: ignore[arg-type]
+
+    async def open_orders(participant_id: str) -> list[int]:
+        sequencer.commit()
+        return [one.id for one in sequencer.machine.state.orders.values() if one.participant_id == participant_id]
+
+    hub.past.open_orders = open_orders  # type: ignore[method-assign]
+    return hub
 
 
 async def trade(seed: int, rounds: int) -> tuple[int, int]:
