@@ -49,6 +49,8 @@ from kernel.ids import request_id
 SUBSCRIPTIONS_MAX = 500
 #: Frames of one connection that are under way at a time; the next is not read before one of them is answered.
 FRAMES_MAX = 64
+#: How long a connection is not read after a frame that was one too many.
+LIMITED_PAUSE_S = 0.01
 #: How long a connection may stay without a key.
 AUTH_S_MAX = 10.0
 
@@ -224,6 +226,8 @@ class Connection:
             request = read_frame(frame) or read(frame)
         except H2MarketError as error:
             self._refuse(error, _id_of(frame))
+            # What came with it waits: without a pause the loop would refuse all of it before anybody else's turn.
+            await asyncio.sleep(LIMITED_PAUSE_S if isinstance(error, RateLimited) else 0)
             return
         await self._room.acquire()
         task = asyncio.create_task(self._answer(request))

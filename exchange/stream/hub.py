@@ -71,15 +71,15 @@ class Hub:
         self._indicatives: dict[str, IndicativeItem] = {}
         self._working: set[asyncio.Task[None]] = set()
         self._day: tuple[int, asyncio.Task[None]] | None = None
-        self._beating: asyncio.TimerHandle | None = None
+        self._beating: asyncio.Task[None] | None = None
 
     # --- connections
 
     def join(self, connection: Listener) -> None:
         """Takes in a connection: it gets heartbeats from now on."""
         self._connections.add(connection)
-        if self._beating is None:
-            self._beating = asyncio.get_running_loop().call_later(self.heartbeat_s, self._beat)
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beat(), name="stream.heartbeat")
 
     def part(self, connection: Listener) -> None:
         """Lets a connection go."""
@@ -94,12 +94,13 @@ class Hub:
         """The process is told to stop: what would go on for ever ends."""
         self.leaving = True
 
-    def _beat(self) -> None:
-        self._beating = None
-        for connection in list(self._connections):
-            connection.beat()
-        if self._connections:
-            self._beating = asyncio.get_running_loop().call_later(self.heartbeat_s, self._beat)
+    async def _beat(self) -> None:
+        """One after another: of many connections with many subscriptions all at once would be a pause for others."""
+        while self._connections:
+            await asyncio.sleep(self.heartbeat_s)
+            for connection in list(self._connections):
+                connection.beat()
+                await asyncio.sleep(0)
 
     def _failed(self) -> None:
         for connection in list(self._connections):

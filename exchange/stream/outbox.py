@@ -54,7 +54,7 @@ class Outbox:
             self._has_room.clear()
         self._news.set()
         if len(self._waiting) > self.messages_max or self._bytes > self.bytes_max:
-            self._give_up()
+            self.give_up()
 
     def put_due(self, due: Due) -> None:
         """Queues something that will say how things are when its turn comes."""
@@ -75,9 +75,10 @@ class Outbox:
         """Cuts off a reader that has taken nothing for too long."""
         since = self._sending_since
         if since is not None and self._loop.time() - since > stuck_s_max:
-            self._give_up()
+            self.give_up()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Cuts off the reader, and drops what waits for it."""
         cut = self._cut
         self.close()
         self._waiting.clear()
@@ -85,7 +86,14 @@ class Outbox:
             cut()
 
     async def run(self, send: Callable[[str], Awaitable[None]]) -> None:
-        """Sends what comes until it is cancelled. ``send`` waits while the reader's buffers are full."""
+        """Sends what comes until it is cancelled or the reader is gone. ``send`` waits while the reader's buffers are
+        full."""
+        try:
+            await self._run(send)
+        finally:
+            self.close()  # whoever waits for room would wait for ever
+
+    async def _run(self, send: Callable[[str], Awaitable[None]]) -> None:
         waiting = self._waiting
         while True:
             while waiting:

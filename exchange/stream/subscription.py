@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from exchange.stream.base import Channel
-from exchange.stream.outbox import Outbox
+from exchange.stream.outbox import MESSAGES_MAX, Outbox
 from exchange.stream.shared import Shared
 
 Key = tuple[Channel, str]  # the channel and the product, "" for all
@@ -67,6 +67,8 @@ class Subscription:
         """Sends a message, after those that were pushed before."""
         if self.held is not None:
             self.held.append(shared)
+            if len(self.held) > MESSAGES_MAX:
+                self._outbox.give_up()
             return
         self.tell(shared)
 
