@@ -49,8 +49,8 @@ from kernel.ids import request_id
 SUBSCRIPTIONS_MAX = 500
 #: Frames of one connection that are under way at a time; the next is not read before one of them is answered.
 FRAMES_MAX = 64
-#: How long a connection is not read after a frame that was one too many.
-LIMITED_PAUSE_S = 0.01
+#: How long a connection is not read after a frame that is none, or was one too many.
+REFUSED_PAUSE_S = 0.01
 #: How long a connection may stay without a key.
 AUTH_S_MAX = 10.0
 
@@ -227,7 +227,7 @@ class Connection:
         except H2MarketError as error:
             self._refuse(error, _id_of(frame))
             # What came with it waits: without a pause the loop would refuse all of it before anybody else's turn.
-            await asyncio.sleep(LIMITED_PAUSE_S if isinstance(error, RateLimited) else 0)
+            await asyncio.sleep(REFUSED_PAUSE_S)
             return
         await self._room.acquire()
         task = asyncio.create_task(self._answer(request))
