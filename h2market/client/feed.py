@@ -11,7 +11,7 @@ from h2market.client.errors import ClientError, Overrun, StreamClosed
 from h2market.client.kept import Broken, Kept
 from h2market.client.said import Delta, Gap, Snapshot, Subscribed, Told
 from h2market.client.said_base import Channel
-from h2market.client.said_market import StatusSnapshot, TradesSnapshot
+from h2market.client.said_market import OrdersSnapshot, StatusSnapshot, TradesSnapshot
 from h2market.client.said_own import FillEvent, Own, OwnSnapshot
 
 #: Messages that wait in one feed for whoever reads it.
@@ -21,6 +21,11 @@ _OF_EVENTS = (OwnSnapshot, StatusSnapshot, TradesSnapshot)
 
 Name = tuple[Channel, str | None]
 K = TypeVar("K", bound=Kept)
+
+
+def is_whole(said: Snapshot | Delta) -> bool:
+    """Whether nothing more of it follows."""
+    return not (isinstance(said, OrdersSnapshot | OwnSnapshot) and said.more)
 
 
 class Subscription:
@@ -82,7 +87,7 @@ class KeptSubscription(Subscription, Generic[K]):
 
     def take(self, said: Snapshot | Delta) -> None:
         self.kept.hear(said)
-        self.seq, self.broken = said.seq, 0
+        self.seq, self.broken = said.seq if is_whole(said) else -1, 0
 
     def pause(self) -> None:
         self.kept.pause()
@@ -130,7 +135,7 @@ class Feed(Subscription):
                 raise Broken(f"{self.name}: after {self.seq} came a message that follows {said.prev_seq}")
         elif isinstance(said, _OF_EVENTS) and -1 < self.seq < said.seq:
             self._waiting.append(Gap(self.seq, said.seq))
-        self.seq, self.broken = said.seq, 0
+        self.seq, self.broken = said.seq if is_whole(said) else -1, 0
         if self._ended is not None:
             return
         self._waiting.append(said)
