@@ -148,12 +148,14 @@ AnyOwnItem = OrderItem | FillItem | RecallItem | MoneyItem | CapacityItem | Trad
 
 
 class OwnSnapshot(Said, frozen=True, tag="own_snapshot"):
-    """The company's open orders, oldest first, and its limits."""
+    """The company's open orders, oldest first, and its limits. Of many orders it comes in parts: ``more`` says that
+    another one follows."""
 
     seq: int
     participant_id: str
     orders: list[OwnOrder]
     limits: LimitsItem
+    more: bool
 
 
 class Own(Said, frozen=True, tag="own"):

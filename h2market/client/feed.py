@@ -11,16 +11,23 @@ from h2market.client.errors import ClientError, Overrun, StreamClosed
 from h2market.client.kept import Broken, Kept
 from h2market.client.said import Delta, Gap, Snapshot, Subscribed, Told
 from h2market.client.said_base import Channel
-from h2market.client.said_market import StatusSnapshot, TradesSnapshot
+from h2market.client.said_market import OrdersSnapshot, StatusSnapshot, TradesSnapshot
 from h2market.client.said_own import FillEvent, Own, OwnSnapshot
 
 #: Messages that wait in one feed for whoever reads it.
 WAITING_MAX = 100_000
+#: Heartbeats that may come between two parts of a snapshot.
+BEATS_BETWEEN_PARTS_MAX = 3
 #: Snapshots of channels that are a sequence of events: one that comes later leaves a gap.
 _OF_EVENTS = (OwnSnapshot, StatusSnapshot, TradesSnapshot)
 
 Name = tuple[Channel, str | None]
 K = TypeVar("K", bound=Kept)
+
+
+def is_whole(said: Snapshot | Delta) -> bool:
+    """Whether nothing more of it follows."""
+    return not (isinstance(said, OrdersSnapshot | OwnSnapshot) and said.more)
 
 
 class Subscription:
@@ -37,6 +44,8 @@ class Subscription:
         self._options = options
         self._since: int | None = None  # of the request that is under way
         self._is_snapshot_due = False
+        self._part_seq: int | None = None  # of a snapshot of which more is to come
+        self._beats = 0  # heartbeats since its last part
 
     def request(self, asked: str, *, anew: bool) -> dict[str, Any]:
         """The request that begins it, from where it stands unless ``anew``."""
@@ -54,7 +63,7 @@ class Subscription:
         """It stands. Raises Broken where it was resumed from elsewhere than where it stands, or though a snapshot was
         asked for."""
         self.asked = None
-        self._is_snapshot_due = not said.resumed
+        self._is_snapshot_due, self._part_seq = not said.resumed, None
         if said.resumed and said.seq != self._since:
             raise Broken(f"{self.name}: was to go on after {self._since}, resumed at {said.seq}")
         if not self.ready.done():
@@ -63,11 +72,13 @@ class Subscription:
     def take(self, said: Snapshot | Delta) -> None:
         """Takes in what was said. Raises Broken for a gap, and for a snapshot where none is due."""
         is_delta = isinstance(said, Delta)
-        if is_delta == self._is_snapshot_due:
+        if is_delta == self._is_snapshot_due or self._part_seq not in (None, said.seq):
             raise Broken(f"{self.name}: after {self.seq} came {type(said).__name__} of {said.seq}")
-        self._is_snapshot_due = False
         self.hear(said)
-        self.seq = said.seq
+        if is_whole(said):
+            self.seq, self._part_seq, self._is_snapshot_due = said.seq, None, False
+        else:
+            self.seq, self._part_seq, self._beats = -1, said.seq, 0
         if is_delta:  # a snapshot proves nothing: what follows it may not add up again
             self.broken = 0
 
@@ -80,7 +91,9 @@ class Subscription:
         where that is not here."""
         if seq is None:
             raise Broken(f"{self.name}: the exchange does not know of it")
-        if seq > max(self.seq, 0):
+        if self._part_seq is not None and self._beats < BEATS_BETWEEN_PARTS_MAX:
+            self._beats += 1
+        elif seq > max(self.seq, 0):
             raise Broken(f"{self.name}: stands at {self.seq}, and was sent {seq}")
 
     def pause(self) -> None:

@@ -171,7 +171,7 @@ class RecallStep(msgspec.Struct, frozen=True):
 
 
 class PublicTrade(msgspec.Struct, frozen=True):
-    """A trade without its parties. ``taker_side`` is None where both sides traded at one price."""
+    """A trade without its parties. ``taker_side`` is None where neither side came to the other."""
 
     trade_id: str
     product_id: str

@@ -68,13 +68,14 @@ class OrderChange(msgspec.Struct, frozen=True):
 
 
 class OrdersSnapshot(Message, frozen=True, tag="orders_snapshot"):
-    """All orders that rest in a book, each side by priority."""
+    """All orders that rest in a book, each side by priority. ``more``: another part of them follows."""
 
     product_id: str
     seq: int
     bids: tuple[BookOrder, ...]
     asks: tuple[BookOrder, ...]
     checksum: int
+    more: bool = False
 
 
 class OrdersDelta(Message, frozen=True, tag="orders"):

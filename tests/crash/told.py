@@ -85,7 +85,7 @@ class Told:
             "price": _decimal(event["price_fen_per_kg"]), "loads": event["loads"], "leg": event["leg"],
         }  # fmt: skip
         taker = event["taker_order_id"]
-        taker_side = None if not taker else "buy" if taker == event["buy_order_id"] else "sell"
+        taker_side = {event["buy_order_id"]: "buy", event["sell_order_id"]: "sell"}.get(taker)
         yield "trade", {"event": "trade", **shared, "taker_side": taker_side}
         for side, own, other in (("buy", "buyer_id", "seller_id"), ("sell", "seller_id", "buyer_id")):
             yield event[own], {

@@ -26,6 +26,8 @@ rejected. A refusal is written ``error code``; no event is ``nothing``. What sta
     pace B1                     | 2 3 3                           orders in these ten seconds, this hour, this day
     wait 60, pass 60                                              seconds go by, with and without alarms
 
+A mass cancel is ``sweep``; ``sweep B1 named a b`` names its orders.
+
 A trade is known by the names of its two orders, a recall by its trade; keys of the operator are K8 and K9:
 
     recall B1 a b               | recall-asked a b             a party, or OP for the operator, asks for the trade back
@@ -115,8 +117,12 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "ex-works": lambda product_id, hub: product(product_id, hub=hub),
     "haulage": lambda product_id, hub, destination: product(product_id, "haulage", destination, hub=hub),
     "delivered": lambda product_id, hub: product(product_id, "delivered", hub=hub),
+    "delivered-guarded": lambda product_id, hub, collar, reference: product(
+        product_id, "delivered", hub=hub, collar_bps=int(collar), reference_price_fen=int(reference)
+    ),
     "pending": lambda product_id: product(product_id, phase="pending"),
     "phase": c.ChangePhase,
+    "phase-until": lambda product_id, phase, until: c.ChangePhase(product_id, phase, "operator", int(until)),
     "open": c.OpenMarket,
     "shut": lambda day, *part: c.CloseMarket(day, not part),
     "halt": lambda: c.HaltMarket("trouble"),
@@ -312,6 +318,8 @@ class Scenario:
                         for label, side, loads, _, price, *more in parts
                     ),
                 )
+            case ["sweep", who, "named", *labels]:
+                return c.CancelOrders(who, order_ids=tuple(self.ids[label] for label in labels))
             case [
                 "recall" | "approve" | "confirm" | "reject" | "withdraw" | "loads-ended" | "load-moves" as verb,
                 *rest,

@@ -197,14 +197,14 @@ def test_tickers_forget_the_trade_whether_one_listens_already_or_comes_later(ser
             await late.ask(op="subscribe", channel="ticker", product_id=PRODUCT)
             (snapshot,) = of(await late.until_quiet(), "ticker_snapshot")
             assert figures(snapshot) == left
-            assert served.hub.mirror.fills == 2
+            assert served.hub.feed.opened == 2
 
     asyncio.run(run())
 
 
 async def _let_go(served: Served) -> None:
     """The feed begins anew with the next reader."""
-    served.hub.mirror.close()
+    served.hub.feed.close()
 
 
 def test_the_log_over_http_has_the_same(served: Served) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -153,6 +154,50 @@ def test_a_book_of_which_a_heartbeat_knows_otherwise_is_not_vouched_for(beat: Me
             await ends(await stream.book(PRODUCT))
 
     asyncio.run(steps())
+
+
+def part(seq: int, order_id: str, *, more: bool, last: int = 0) -> Message:
+    """A part of a snapshot of orders."""
+    bid = {"order_id": order_id, "price": "20.00", "loads": 1}
+    return {
+        "type": "orders_snapshot", "product_id": PRODUCT, "seq": seq, "bids": [bid], "asks": [], "more": more,
+        "checksum": last,
+    }  # fmt: skip
+
+
+def test_heartbeats_may_come_between_the_parts_of_a_snapshot_and_no_part_of_another_one() -> None:
+    whole = crc32(b"O1:20.00:1,O2:20.00:1|")
+    beat = beat_of(10)
+
+    async def talk(line: Line) -> None:
+        await line.say(welcome())
+        await line.say(subscribed(await line.hear("subscribe"), 10), part(10, "O1", more=True), beat, beat)
+        await line.say(part(10, "O2", more=False, last=whole), beat)
+        await line.hear("place")
+        await line.say(heartbeat())  # it is not sent it any more
+        await line.say(subscribed(await line.hear("subscribe"), 11), part(11, "O1", more=True))
+        await line.say(part(12, "O2", more=False, last=whole))
+        await line.say(subscribed(await line.hear("subscribe"), 13), part(13, "O1", more=True), *[beat_of(13)] * 5)
+        await line.say(subscribed(await line.hear("subscribe"), 14), part(14, "O2", more=False, last=crc32(ONE)))
+
+    async def steps() -> None:
+        async with serving(talk) as (url, heard), streaming(url) as stream:
+            orders = await stream.orders(PRODUCT)
+            await until(lambda: orders.is_live)
+            assert ([one.order_id for one in orders.bids], len(heard)) == (["O1", "O2"], 1)
+            with pytest.raises(h.OutcomeUnknown):
+                await stream.place(bid("b-1", 1, "20.00"))
+            await until(lambda: orders.seq == 14)
+            assert ([one.order_id for one in orders.bids], orders.is_live, len(heard)) == (["O2"], True, 5)
+
+    asyncio.run(steps())
+
+
+ONE = b"O2:20.00:1|"
+
+
+def beat_of(seq: int) -> Message:
+    return heartbeat(("orders", PRODUCT, seq))
 
 
 def test_a_heartbeat_that_agrees_changes_nothing() -> None:
