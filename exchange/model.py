@@ -43,7 +43,7 @@ Leg = Literal["", "hydrogen", "haulage"]
 TradeState = Literal["active", "disputed", "recalling", "recalled"]
 #: How far a recall is: asked for, seen by the first eyes, by the second (its loads are being ended), done; or turned
 #: down by the operator, run out undecided, refused because a load had begun to move.
-RecallState = Literal["requested", "approved", "recalling", "recalled", "rejected", "expired", "refused"]
+RecallState = Literal["requested", "approved", "recalling", "recalled", "rejected", "withdrawn", "expired", "refused"]
 CancelReason = Literal[
     "requested",
     "mass_cancel",

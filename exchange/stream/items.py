@@ -137,6 +137,7 @@ _RECALLS: dict[type[Event], Any] = {
     e.TradeRecalled: "recalled",
     e.TradeRecallRefused: "refused",
     e.TradeRecallRejected: "rejected",
+    e.TradeRecallWithdrawn: "withdrawn",
     e.TradeRecallExpired: "expired",
 }
 _MONEY: dict[type[Event], Any] = {

@@ -73,7 +73,7 @@ class RecallItem(OwnItem, frozen=True, tag="recall", kw_only=True):
     """A recall of a trade of an own order. At ``recalled`` the order executed ``loads`` less, and stays as it is
     otherwise; the haulage of an implied match counts no loads of its buyer."""
 
-    change: Literal["requested", "approved", "recalling", "recalled", "refused", "rejected", "expired"]
+    change: Literal["requested", "approved", "recalling", "recalled", "refused", "rejected", "withdrawn", "expired"]
     recall_id: str
     trade_id: str
     order_id: str

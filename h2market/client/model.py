@@ -216,6 +216,15 @@ class Level(msgspec.Struct, frozen=True):
     loads: int
     orders: int
 
+    def __post_init__(self) -> None:
+        check_price(self.price)
+
+
+def check_price(price: Decimal) -> None:
+    """Raises ValueError, and so msgspec.ValidationError where it is read, for what no book can be sorted by."""
+    if not price.is_finite():
+        raise ValueError(f"{price} is no price")
+
 
 class Depth(msgspec.Struct, frozen=True):
     """The best levels of a book, best first, after the exchange's event ``seq``."""

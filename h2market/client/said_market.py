@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from h2market.client.model import Level, Side
+from h2market.client.model import Level, Side, check_price
 from h2market.client.said_base import Event, Message
 
 
@@ -51,6 +51,9 @@ class BookOrder(msgspec.Struct, frozen=True):
     order_id: str
     price: Decimal
     loads: int
+
+    def __post_init__(self) -> None:
+        check_price(self.price)
 
 
 class OrderChange(msgspec.Struct, frozen=True):

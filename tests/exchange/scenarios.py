@@ -34,6 +34,7 @@ A trade is known by the names of its two orders, a recall by its trade; keys of 
     approve K8 a b              | recall-approved a b K8       the first eyes; ``approve B1:K8`` under a key of B1
     confirm K9 a b              | recall-confirmed a b K9      the second
     reject K8 a b               | recall-rejected a b K8
+    withdraw B1 a b             | recall-withdrawn a b         who asked takes it back; ``B1:K2`` under another key
     loads-ended a b             | recalled a b                 tracking's answer; ``load-moves a b`` is the other one
     trade a b                   | recalled                     its state; of an implied match ``recall-asked a b , a c``
     a status                    | filled 3 of 5 recalled 2     executed loads are less by what was recalled
@@ -319,7 +320,10 @@ class Scenario:
                 )
             case ["sweep", who, "named", *labels]:
                 return c.CancelOrders(who, order_ids=tuple(self.ids[label] for label in labels))
-            case ["recall" | "approve" | "confirm" | "reject" | "loads-ended" | "load-moves" as verb, *rest]:
+            case [
+                "recall" | "approve" | "confirm" | "reject" | "withdraw" | "loads-ended" | "load-moves" as verb,
+                *rest,
+            ]:
                 return self.recall_command(verb, rest)
             case ["wait", seconds]:
                 self.waited += int(seconds) * 1_000_000
@@ -355,6 +359,8 @@ class Scenario:
                 return c.ConfirmRecall(trade_id, company or "OP", key_id)
             case "reject":
                 return c.RejectRecall(trade_id, key_id, "no error")
+            case "withdraw":
+                return c.WithdrawRecall(trade_id, company or who, key_id if company else "K1", (company or who) == "OP")
         contested = self.machine.state.recalls.trades.get(trade_id)
         done = verb == "loads-ended"
         return c.ConcludeRecall(contested.recall_id if contested else 999_999, done, "" if done else "S1-1 loading")
@@ -432,7 +438,7 @@ class Scenario:
             e.TradeRecallRequested: "recall-asked", e.TradeRecallApproved: "recall-approved",
             e.TradeRecallConfirmed: "recall-confirmed", e.TradeRecalled: "recalled",
             e.TradeRecallRefused: "recall-refused", e.TradeRecallRejected: "recall-rejected",
-            e.TradeRecallExpired: "recall-expired",
+            e.TradeRecallWithdrawn: "recall-withdrawn", e.TradeRecallExpired: "recall-expired",
         }  # fmt: skip
         named = " , ".join(f"{self.names[one.buy_order_id]} {self.names[one.sell_order_id]}" for one in trades)
         decided = isinstance(event, e.TradeRecallApproved | e.TradeRecallConfirmed | e.TradeRecallRejected)

@@ -90,6 +90,24 @@ def test_each_party_hears_of_its_own_side(served: Served) -> None:
     asyncio.run(run())
 
 
+def test_both_parties_hear_that_a_request_was_taken_back(served: Served) -> None:
+    async def run() -> None:
+        trade = await traded(served)
+        async with served.client("buyer") as buyer, served.client("seller") as seller:
+            for client in (buyer, seller):
+                await client.ask(op="subscribe", channel="own")
+            await submit(
+                served,
+                c.RequestRecall(trade.trade_id, (trade,), trade.buyer_id, "K1", False, "one digit too many"),
+                c.WithdrawRecall(trade.trade_id, trade.buyer_id, "K2", False),
+            )
+            for client in (buyer, seller):
+                items = [item for message in of(await client.until_quiet(), "own") for item in message["events"]]
+                assert [item["change"] for item in items if item["event"] == "recall"] == ["requested", "withdrawn"]
+
+    asyncio.run(run())
+
+
 def test_an_order_that_goes_on_says_what_was_taken_back(served: Served) -> None:
     async def run() -> None:
         trade = await traded(served)
