@@ -16,8 +16,8 @@ from h2market.client.said_own import FillEvent, Own, OwnSnapshot
 
 #: Messages that wait in one feed for whoever reads it.
 WAITING_MAX = 100_000
-#: Heartbeats that may come between two parts of a snapshot.
-BEATS_BETWEEN_PARTS_MAX = 3
+#: How long a snapshot may take to be there: some seconds where a book holds a million orders.
+SNAPSHOT_S_MAX = 60.0
 #: Snapshots of channels that are a sequence of events: one that comes later leaves a gap.
 _OF_EVENTS = (OwnSnapshot, StatusSnapshot, TradesSnapshot)
 
@@ -45,7 +45,6 @@ class Subscription:
         self._since: int | None = None  # of the request that is under way
         self._is_snapshot_due = False
         self._part_seq: int | None = None  # of a snapshot of which more is to come
-        self._beats = 0  # heartbeats since its last part
 
     def request(self, asked: str, *, anew: bool) -> dict[str, Any]:
         """The request that begins it, from where it stands unless ``anew``."""
@@ -75,10 +74,8 @@ class Subscription:
         if is_delta == self._is_snapshot_due or self._part_seq not in (None, said.seq):
             raise Broken(f"{self.name}: after {self.seq} came {type(said).__name__} of {said.seq}")
         self.hear(said)
-        if is_whole(said):
-            self.seq, self._part_seq, self._is_snapshot_due = said.seq, None, False
-        else:
-            self.seq, self._part_seq, self._beats = -1, said.seq, 0
+        self._is_snapshot_due = not is_whole(said)
+        self.seq, self._part_seq = (-1, said.seq) if self._is_snapshot_due else (said.seq, None)
         if is_delta:  # a snapshot proves nothing: what follows it may not add up again
             self.broken = 0
 
@@ -89,10 +86,11 @@ class Subscription:
     def compare(self, seq: int | None) -> None:
         """Compares with what a heartbeat says that it was sent last; None: the exchange sends it nothing. Raises Broken
         where that is not here."""
-        if seq is None:
+        if self._is_snapshot_due and (seq is None or self._part_seq is not None):  # large ones come in parts
+            if asyncio.get_running_loop().time() - self.asked_at_s > SNAPSHOT_S_MAX:
+                raise Broken(f"{self.name}: no snapshot came in {SNAPSHOT_S_MAX:.0f} s")
+        elif seq is None:
             raise Broken(f"{self.name}: the exchange does not know of it")
-        if self._part_seq is not None and self._beats < BEATS_BETWEEN_PARTS_MAX:
-            self._beats += 1
         elif seq > max(self.seq, 0):
             raise Broken(f"{self.name}: stands at {self.seq}, and was sent {seq}")
 

@@ -165,7 +165,9 @@ def part(seq: int, order_id: str, *, more: bool, last: int = 0) -> Message:
     }  # fmt: skip
 
 
-def test_heartbeats_may_come_between_the_parts_of_a_snapshot_and_no_part_of_another_one() -> None:
+def test_heartbeats_may_come_between_the_parts_of_a_snapshot_and_no_part_of_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     whole = crc32(b"O1:20.00:1,O2:20.00:1|")
     beat = beat_of(10)
 
@@ -177,7 +179,9 @@ def test_heartbeats_may_come_between_the_parts_of_a_snapshot_and_no_part_of_anot
         await line.say(heartbeat())  # it is not sent it any more
         await line.say(subscribed(await line.hear("subscribe"), 11), part(11, "O1", more=True))
         await line.say(part(12, "O2", more=False, last=whole))
-        await line.say(subscribed(await line.hear("subscribe"), 13), part(13, "O1", more=True), *[beat_of(13)] * 5)
+        await line.say(subscribed(await line.hear("subscribe"), 13), part(13, "O1", more=True), beat_of(13))
+        await line.hear("place")
+        await line.say(beat_of(13))  # and no other part
         await line.say(subscribed(await line.hear("subscribe"), 14), part(14, "O2", more=False, last=crc32(ONE)))
 
     async def steps() -> None:
@@ -186,9 +190,13 @@ def test_heartbeats_may_come_between_the_parts_of_a_snapshot_and_no_part_of_anot
             await until(lambda: orders.is_live)
             assert ([one.order_id for one in orders.bids], len(heard)) == (["O1", "O2"], 1)
             with pytest.raises(h.OutcomeUnknown):
-                await stream.place(bid("b-1", 1, "20.00"))
+                await stream.place(bid("b-1", 1, "20.00"), timeout_s=0.5)
+            await until(lambda: len(heard) == 4)
+            monkeypatch.setattr("h2market.client.feed.SNAPSHOT_S_MAX", 0.0)
+            with pytest.raises(h.OutcomeUnknown):
+                await stream.place(bid("b-2", 1, "20.00"), timeout_s=0.5)
             await until(lambda: orders.seq == 14)
-            assert ([one.order_id for one in orders.bids], orders.is_live, len(heard)) == (["O2"], True, 5)
+            assert ([one.order_id for one in orders.bids], orders.is_live, len(heard)) == (["O2"], True, 6)
 
     asyncio.run(steps())
 
