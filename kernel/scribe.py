@@ -34,9 +34,9 @@ _MARSHAL_VERSION = 2
 _RECEIVED_MAX = 1 << 16
 #: How long the process may take to write what it has and to end.
 END_S_MAX = 10.0
-#: It is killed where something waits and it says nothing for so many ticks in a row: four times as long as it waits for a
-#: lock of the file, and soon enough to answer callers who wait for 30 s. Ticks are counted and not time: if the machine,
-#: or both processes, stood still meanwhile, that was one tick.
+#: It is killed where something waits and it says nothing for so many ticks in a row: four times as long as it waits for
+#: a lock of the file, and soon enough to answer callers who wait for 30 s. Ticks are counted and not time: if the
+#: machine, or both processes, stood still meanwhile, that was one tick.
 TICK_S = 1.0
 SILENT_TICKS_MAX = 20
 #: A process that is killed is gone within a millisecond, unless the kernel waits for a disk on its behalf: then nobody
