@@ -39,6 +39,8 @@ def summary(tallies: dict[str, Tally], seconds: float) -> dict[str, object]:
         "stream_gaps": sum(len(one.stream_gaps) for one in every),
         "stream_repeats": sum(len(one.stream_repeats) for one in every),
         "book_mismatches": sum(len(one.book_mismatches) for one in every),
+        "implied_matches": sum(one.implied_matches for one in every),
+        "implied_halves": sum(len(one.implied_halves) for one in every),
         "order_types": dict(sorted(types.items())),
         "order_types_missing": sorted({name for one in every for name in one.order_types_missing}),
         "problems": sum(len(one.problems) for one in every),

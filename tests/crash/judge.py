@@ -13,6 +13,7 @@ from tests.crash.effects import doubled, lost
 from tests.crash.logs import Logged, Range
 from tests.crash.recount import Recount
 from tests.crash.requests import Request
+from tests.crash.three_parties import ThreeParties
 from tests.crash.told import Item, Told, differences
 
 
@@ -50,7 +51,8 @@ class Judge:
         self.told = Told()
         self._tally = tally
         self._doubled: set[Any] = set()  # what took effect twice and was told
-        self._coverage = Coverage(self.recount)
+        self._three_parties = ThreeParties()
+        self._coverage = Coverage(self.recount, self._three_parties)
         self._dead_men = DeadMen(self.recount, outages)
 
     def read(self, exchange: Sequence[Logged], settlement: Sequence[Logged]) -> None:
@@ -58,6 +60,7 @@ class Judge:
         for one in exchange:
             try:
                 self._dead_men.take(one)
+                self._three_parties.take(one)
                 self._coverage.take(one)
                 self.told.take(one)
                 self.recount.take(one)
@@ -84,6 +87,8 @@ class Judge:
         self._judge_switches(evidence.now_us)
         for one in evidence.testimonies:
             self._hear(one)
+        tally.implied_matches = self._three_parties.matches.total()
+        tally.implied_halves = [*self._three_parties.halves, *self._three_parties.unfinished()]
         tally.order_types = dict(sorted(self._coverage.counts.items()))
         tally.order_types_missing = self._coverage.missing()
 

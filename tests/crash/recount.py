@@ -139,6 +139,8 @@ class Recount:
     def _traded(self, event: dict[str, Any]) -> None:
         for order_id in (event["buy_order_id"], event["sell_order_id"]):
             order = self.open[order_id]
+            if event["leg"] == "haulage" and order.side == "buy":
+                continue  # bid delivered: its loads are those of the hydrogen that follows
             self._hold(order, -1)
             order.open_loads -= event["loads"]
             if event["taker_order_id"] in (0, order_id):

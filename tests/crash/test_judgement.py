@@ -16,6 +16,7 @@ from tests.crash.listening import EventReader, Heard, Reader
 from tests.crash.logs import Logged, Range
 from tests.crash.recount import Recount
 from tests.crash.requests import Kind, Request
+from tests.crash.three_parties import ThreeParties
 from tests.exchange.stream.client import LevelBook
 
 S = 1_000_000
@@ -128,17 +129,22 @@ def test_an_order_that_stands_otherwise_is_found() -> None:
 
 
 def test_a_book_is_held_against_rest() -> None:
-    rows = {side: [{"price": "20.00", "loads": 3, "orders": 1}] for side in ("bids", "asks")}
-    shown = {side: [*rows[side], {"price": "20.05", "loads": 1, "orders": 1}] for side in rows}
+    sides = {side: [{"price": "20.00", "loads": 3, "orders": 1}] for side in ("bids", "asks")}
+    implied = {"implied_bid": None, "implied_ask": {"price": "20.05", "loads": 1}}
+    rows = sides | implied
+    shown = {side: [*sides[side], {"price": "20.05", "loads": 1, "orders": 1}] for side in sides} | implied
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=shown if request.url.params["levels"] == "10" else rows)
 
     heard, book = Heard("P1", "book", "X", options={"depth": 1}), LevelBook()
     book.sides = {side: {"20.00": (3, 1)} for side in ("bids", "asks")}
+    book.implied = (None, implied["implied_ask"])
     heard.book = book
     with httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
         assert list(wrong_book(client, "", heard, patience_s=0.1)) == []
+        book.implied = (None, None)
+        assert len(list(wrong_book(client, "", heard, patience_s=0.1))) == 1
         heard.options = {}
         assert len(list(wrong_book(client, "", heard, patience_s=0.1))) == 1
         heard.book = None
@@ -257,15 +263,77 @@ def test_what_nobody_asked_for_or_several_did_is_found(one: Logged, is_asked: bo
     assert [len(doubled(keys, [one])) for keys in (own, own | group, {}, own | other)] == [0, 0, is_asked, is_asked]
 
 
+HAULAGE = {
+    "trade_id": 8, "buyer_id": "P1", "seller_id": "P3", "buy_order_id": 5, "sell_order_id": 6, "taker_order_id": 5,
+    "loads": 2, "leg": "haulage",
+}  # fmt: skip
+HYDROGEN = HAULAGE | {"trade_id": 9, "seller_id": "P2", "sell_order_id": 7, "leg": "hydrogen"}
+
+
+def three_parties(*trades: dict[str, Any]) -> ThreeParties:
+    parties = ThreeParties()
+    for fields in trades:
+        parties.take(event("Traded", **fields) if fields else event("OrderCancelled", order_id=5))
+    return parties
+
+
+@pytest.mark.parametrize(("taker", "by"), [(5, "delivered"), (6, "haulage"), (7, "ex_works")])
+def test_an_implied_match_is_counted_by_who_came_last(taker: int, by: str) -> None:
+    came = {"taker_order_id": taker}
+    parties = three_parties(HAULAGE | {"leg": ""}, HAULAGE | came, HYDROGEN | came, HYDROGEN | {"leg": ""})
+    assert (dict(parties.matches), parties.halves, list(parties.unfinished())) == ({by: 1}, [], [])
+    coverage = Coverage(Recount(300, 8_000), parties)
+    assert coverage.counts[f"implied_{by}"] == 1
+    assert f"implied_{by}" not in coverage.missing()
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        (HAULAGE,),
+        (HYDROGEN,),
+        (HAULAGE, {}, HYDROGEN),
+        (HYDROGEN, HAULAGE),
+        (HAULAGE, HAULAGE, HYDROGEN),
+        *(
+            (HAULAGE, HYDROGEN | {name: 12})
+            for name in ("loads", "buyer_id", "buy_order_id", "taker_order_id", "trade_id")
+        ),
+        (HAULAGE, HYDROGEN | {"seller_id": "P3"}),
+        (HAULAGE, HYDROGEN | {"seller_id": "P1"}),
+    ],
+)
+def test_half_an_implied_match_is_found(log: tuple[dict[str, Any], ...]) -> None:
+    parties = three_parties(*log)
+    assert [*parties.halves, *parties.unfinished()]
+
+
+def test_what_an_implied_match_takes_of_limits_is_counted() -> None:
+    """A bid delivered is reserved at its own price until its hydrogen trades, and commits what both legs cost."""
+    recount = Recount(300, 8_000)
+    for number, (who, side, price, loads) in enumerate(
+        (("P1", "buy", 2_400, 3), ("P3", "sell", 300, 2), ("P2", "sell", 2_000, 4)), 5
+    ):
+        terms = {
+            "client_order_id": "a", "product_id": "X", "side": side, "price_fen_per_kg": price, "loads": loads,
+        }  # fmt: skip
+        recount.take(event("OrderPlaced", order_id=number, participant_id=who, price_fen_per_kg=price, terms=terms))
+    recount.take(event("Traded", **HAULAGE, product_id="H", price_fen_per_kg=300))
+    recount.take(event("Traded", **HYDROGEN, product_id="X", price_fen_per_kg=2_000))
+    assert (recount.reserved["P1"], recount.committed["P1"]) == (1 * 2_400 * 300, 2 * 2_300 * 300)
+    assert (recount.offered["P3"], recount.consumed["P3"]) == (0, 2)
+    assert (recount.offered["P2"], recount.consumed["P2"]) == (2, 2)
+
+
 def test_a_type_of_order_that_nobody_sent_is_told() -> None:
-    coverage = Coverage(Recount(300, 8_000))
+    coverage = Coverage(Recount(300, 8_000), ThreeParties())
     coverage.take(PLACED)
     assert set(coverage.missing()) == REQUIRED - {"limit", "gtc"}
 
 
 @pytest.mark.parametrize("kind", [
-    "lost", "doubled", "dead_men_missed", "stream_gaps", "stream_repeats", "book_mismatches", "order_types_missing",
-    "problems",
+    "lost", "doubled", "dead_men_missed", "stream_gaps", "stream_repeats", "book_mismatches", "implied_halves",
+    "order_types_missing", "problems",
 ])  # fmt: skip
 def test_every_kind_of_fault_is_wrong(kind: str) -> None:
     tally = Tally()

@@ -85,13 +85,14 @@ class Told:
             "price": _decimal(event["price_fen_per_kg"]), "loads": event["loads"], "leg": event["leg"],
         }  # fmt: skip
         taker = event["taker_order_id"]
-        taker_side = None if not taker else "buy" if taker == event["buy_order_id"] else "sell"
+        # Of an implied match one who brought neither side of a leg met its offer for its buyer.
+        taker_side = None if not taker else "sell" if taker == event["sell_order_id"] else "buy"
         yield "trade", {"event": "trade", **shared, "taker_side": taker_side}
         for side, own, other in (("buy", "buyer_id", "seller_id"), ("sell", "seller_id", "buyer_id")):
             yield event[own], {
                 "event": "fill", "participant_id": event[own], **shared, "side": side,
                 "order_id": f"O{event[f'{side}_order_id']}", "counterparty_id": event[other],
-                "taker": None if not taker else side == taker_side,
+                "taker": None if not taker else taker == event[f"{side}_order_id"],
             }  # fmt: skip
 
     def _order(self, one: Logged) -> tuple[str, Item]:
