@@ -7,7 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from exchange import events as e
-from exchange.model import CapacityLimit, DeadMan, Product, QuoteRequest, Trader, capacity_id
+from exchange.model import (
+    RECALL_WINDOW_US,
+    WINDOW_BEHIND_US,
+    CapacityLimit,
+    DeadMan,
+    Product,
+    QuoteRequest,
+    Trader,
+    capacity_id,
+    commodity_of,
+)
 from exchange.recall_effects import (
     recall_approved,
     recall_confirmed,
@@ -75,9 +85,24 @@ def product_closed(state: ExchangeState, event: e.ProductClosed, at: int, seq: i
     state.changes.put("exchange_products", product.id, product)
 
 
-def market_opened(state: ExchangeState, event: e.MarketOpened, _at: int, seq: int) -> None:
+def market_opened(state: ExchangeState, event: e.MarketOpened, at: int, seq: int) -> None:
     state.market.is_open, state.market.day = True, event.day
+    _forget_windows(state, at)
     _market_changed(state, seq)
+
+
+def _forget_windows(state: ExchangeState, at: int) -> None:
+    """Lets go of the capacities of windows that began long ago, else the state would grow for ever; not where a product
+    may still be traded, or a recall may still give loads back."""
+    recalls = state.recalls
+    called_back = {trade.product_id for trade in recalls.trades.values() if trade.recall_id in recalls.open}
+    needed = {
+        (commodity_of(product.kind), product.window_start)
+        for product in state.products.values()
+        if product.closed_at is None or product.closed_at >= at - RECALL_WINDOW_US or product.id in called_back
+    }
+    for key in [key for key in state.windows if key[1] <= at - WINDOW_BEHIND_US and key not in needed]:
+        del state.windows[key]
 
 
 def market_closed(state: ExchangeState, event: e.MarketClosed, _at: int, seq: int) -> None:

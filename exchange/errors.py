@@ -1,4 +1,5 @@
-"""What the exchange refuses, and the sentence that the caller reads; of recalls see `exchange.recall_errors`.
+"""What the exchange refuses, and the sentence that the caller reads; of recalls see `exchange.recall_errors`, of
+capacities `exchange.capacity_errors`.
 
 NotFound
 ├── ProductNotFound          404
@@ -11,7 +12,6 @@ Conflict
 Refusal
 ├── TermsInvalid             422  a product's terms contradict each other
 ├── AmountInvalid            422
-├── CapacityBelowUse         422  less than what is reserved and consumed
 ├── CommitmentExceeded       422  more than what is committed
 └── OrderRefused             422  an order or an amendment breaks a rule; a new order's rejection carries the code
     ├── NotAdmitted          not_admitted
@@ -114,14 +114,6 @@ class AmountInvalid(Refusal):
     code = "amount_invalid"
     en = "The amount must lie between {low} and {high}."
     zh = "数值须在 {low} 与 {high} 之间。"
-
-
-class CapacityBelowUse(Refusal):
-    """Loads that are ordered or traded cannot be taken back."""
-
-    code = "capacity_below_use"
-    en = "{used} loads of the window are reserved or traded: the capacity is {shortfall} loads too small."
-    zh = "该时段已有 {used} 车被预留或成交：产能还差 {shortfall} 车。"
 
 
 class CommitmentExceeded(Refusal):

@@ -59,7 +59,7 @@ HANDLERS: dict[type[Command], Handler] = {
     c.SetSelfTradeMode: _decided(market.set_self_trade_mode),
     c.SetOrderRates: _decided(market.set_order_rates),
     c.SetDeadMan: _decided(market.set_dead_man, timed=True),
-    c.SetCapacity: _decided(market.set_capacity),
+    c.SetCapacity: _decided(market.set_capacity, timed=True),
     c.GrantMoney: _decided(market.grant_money),
     c.ReduceMoney: _decided(market.reduce_money),
     c.ReleaseCommitment: _decided(market.release_commitment),

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from exchange import commands as c
 from exchange.account import Account
+from exchange.capacity_errors import CapacityBelowUse, WindowOutOfReach, WindowsTooMany
 from exchange.errors import (
     AmountInvalid,
-    CapacityBelowUse,
     CommitmentExceeded,
     LoadsOutOfRange,
     MarketDayConflict,
@@ -52,6 +52,9 @@ from exchange.model import (
     LOADS_MAX,
     MASS_G_MAX,
     PRICE_FEN_PER_KG_MAX,
+    WINDOW_AHEAD_US,
+    WINDOW_BEHIND_US,
+    WINDOWS_MAX,
     CancelReason,
     Commodity,
     Order,
@@ -60,6 +63,7 @@ from exchange.model import (
     Trader,
 )
 from exchange.state import ExchangeState
+from kernel.clock import to_text
 from kernel.messages import Event
 from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money
 
@@ -270,14 +274,20 @@ def _own(state: ExchangeState, participant_id: str) -> list[Order]:
     return [order for order in state.orders.values() if order.participant_id == participant_id]
 
 
-def set_capacity(state: ExchangeState, command: c.SetCapacity) -> list[Event]:
-    """Raises TraderNotFound, RoleUnsuitable, AmountInvalid, or CapacityBelowUse with the loads that lack."""
+def set_capacity(state: ExchangeState, command: c.SetCapacity, at: int) -> list[Event]:
+    """Raises TraderNotFound, RoleUnsuitable, AmountInvalid, WindowOutOfReach, WindowsTooMany, or CapacityBelowUse with
+    the loads that lack."""
     _known_trader(state, command.participant_id)
     if command.commodity not in state.accounts[command.participant_id].sells:
         raise RoleUnsuitable(field="commodity")
     if not 0 <= command.loads <= LOADS_MAX:
         raise AmountInvalid(field="loads", low=0, high=LOADS_MAX)
+    earliest, latest = at - WINDOW_BEHIND_US, at + WINDOW_AHEAD_US
+    if not earliest < command.window_start <= latest:
+        raise WindowOutOfReach(field="window_start", earliest=to_text(earliest), latest=to_text(latest))
     known = state.windows.get((command.commodity, command.window_start), {}).get(command.participant_id)
+    if known is None and sum(command.participant_id in sellers for sellers in state.windows.values()) >= WINDOWS_MAX:
+        raise WindowsTooMany(field="window_start", most=WINDOWS_MAX)
     used = 0 if known is None else known.reserved_loads + known.consumed_loads
     if command.loads < used:
         raise CapacityBelowUse(field="loads", used=used, shortfall=used - command.loads)

@@ -81,6 +81,12 @@ BASIS_POINTS = 10_000
 #: How long after a trade its recall may be asked for, and how long the operator then has to decide.
 RECALL_WINDOW_US = 30 * 60 * 1_000_000
 RECALL_DECISION_US = 60 * 60 * 1_000_000
+#: Capacities are kept and declared for windows that began at most so long ago: none of their loads is traded any more.
+WINDOW_BEHIND_US = 35 * 86_400 * 1_000_000
+#: Loads are sold up to a year ahead.
+WINDOW_AHEAD_US = 400 * 86_400 * 1_000_000
+#: Windows that a participant may have capacities of: five a day for more than a year.
+WINDOWS_MAX = 2_200
 #: Orders and amendments a participant may send in 10 s, an hour and a day, unless the operator sets others.
 RATES_DEFAULT = (20_000, 2_000_000, 20_000_000)
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, or_, select
 
 from exchange import commands
 from exchange.answers import LimitsAnswer, NewCapacity, NewCapacityAnswer, OrderView, OwnTrade
-from exchange.model import Side
+from exchange.model import WINDOW_BEHIND_US, Side
 from exchange.orders_api import orders_scope
 from exchange.parameters import Caller, ClientOrderId, OfProduct, OrderId, Since
 from exchange.service import ExchangeService
@@ -119,8 +119,8 @@ def business_routes(service: ExchangeService) -> APIRouter:
         "/v1/capacities", responses=problems(401, 403, 404, 409, 413, 422, 429, 503), operation_id="setCapacity"
     )
     async def set_capacity(body: NewCapacity, call: Caller) -> NewCapacityAnswer:
-        """Declares the loads of the caller's company for a window; never below what is reserved or traded. Scope:
-        trade."""
+        """Declares the loads of the caller's company for a window that begins within 400 days, or began at most 35 days
+        ago; never below what is reserved or traded. Scope: trade."""
         principal = call.require("trade")
         command = commands.SetCapacity(principal.participant_id, body.commodity, body.window_start, body.loads)
         await service.execute(call, command, "PUT /v1/capacities")
@@ -128,7 +128,8 @@ def business_routes(service: ExchangeService) -> APIRouter:
 
     @routes.get("/v1/limits", responses=problems(401, 403, 422, 429), operation_id="getLimits")
     def limits(call: Caller, session: Session = reads) -> LimitsAnswer:
-        """The caller's money on the exchange and its capacities. Scope: read."""
+        """The caller's money on the exchange, and its capacities of windows that began at most 35 days ago. Scope:
+        read."""
         principal = call.require("read")
         money = session.get(MoneyRow, principal.participant_id)
         granted, reserved, committed = (
@@ -137,6 +138,7 @@ def business_routes(service: ExchangeService) -> APIRouter:
         rows: Sequence[CapacityRow] = session.exec(
             select(CapacityRow)
             .where(CapacityRow.participant_id == principal.participant_id)
+            .where(CapacityRow.window_start > service.clock.now_us() - WINDOW_BEHIND_US)
             .order_by(col(CapacityRow.window_start).desc())
             .limit(PAGE_MAX)
         ).all()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from struct import Struct as Layout
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
@@ -106,18 +106,16 @@ class Log:
         for seq, at, kind, actor, payload in self._rows(connection, StoredEvent._fields[:5], after, limit):
             yield Recorded(seq, at, actor, decode(kind, payload))
 
-    def _rows(self, connection: Connection, columns: Sequence[str], after: int, limit: int | None) -> Iterator[Row]:
-        """As the driver gives them: a start reads hundreds of thousands of rows, and SQLAlchemy's own cost more than to
-        decode what is in them."""
+    def _rows(self, connection: Connection, columns: Sequence[str], after: int, limit: int | None) -> Iterator[Any]:
+        """The values as the driver gives them, by position: a start reads hundreds of thousands of rows, and to convert
+        and name each value costs more than to decode what is in them."""
         names = ", ".join(f'"{name}"' for name in columns)
         mark = "?" if connection.dialect.name == "sqlite" else "%s"
         statement = f'SELECT {names} FROM "{self.table.name}" WHERE seq > {mark} ORDER BY seq LIMIT {mark}'  # noqa: S608
         left = sys.maxsize if limit is None else limit
         while left > 0:
             page = min(PAGE_EVENTS, left)
-            with connection.exec_driver_sql(statement, (after, page)) as found:
-                assert found.cursor is not None
-                rows: list[Row] = list(found.cursor.fetchall())
+            rows: Sequence[Any] = connection.exec_driver_sql(statement, (after, page)).all()
             yield from rows
             if len(rows) < page:
                 return

@@ -121,7 +121,7 @@ class Keeper:
     async def _finish(self, storing: Callable[[], Awaitable[int]], tail: Tail, stored: Callable[[int], None]) -> None:
         try:
             size = await storing()
-            for key in await asyncio.to_thread(self._superseded):
+            for key in await self._superseded():
                 await self._writer.write([Delete(_TABLE, [key])])
         except Exception:
             # Without it the next start replays from further back; the next snapshot is tried as usual.
@@ -163,9 +163,19 @@ class Keeper:
         row = self.room, tail.seq, part, tail.hash, digest, state
         await self._writer.write([Write(_TABLE, [row], replace=True)])
 
-    def _superseded(self) -> list[Row]:
-        with self._writer.store.reading() as session:
-            return superseded(session.connection(), self.room)
+    async def _superseded(self) -> list[Row]:
+        """The keys of what is needless now. Whoever gives up waits for the end of the read: the store closes then."""
+
+        def read() -> list[Row]:
+            with self._writer.store.reading() as session:
+                return superseded(session.connection(), self.room)
+
+        reading = asyncio.ensure_future(asyncio.to_thread(read))
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            await asyncio.wait((reading,))
+            raise
 
 
 def _give_way(pid: int) -> None:

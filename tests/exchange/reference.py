@@ -503,6 +503,8 @@ class Reference(Recalls):
             raise Refused("role_unsuitable")
         if not 0 <= command.loads <= 10**6:
             raise Refused("amount_invalid")
+        if not -35 * 86_400 * SECOND < command.window_start - self.at <= 400 * 86_400 * SECOND:
+            raise Refused("window_out_of_reach")
         key = (who, command.commodity, command.window_start)
         if command.loads < self.used_loads(*key):
             raise Refused("capacity_below_use")

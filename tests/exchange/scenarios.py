@@ -136,7 +136,9 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "grant": lambda who, amount: c.GrantMoney(who, int(amount), "more"),
     "reduce": lambda who, amount: c.ReduceMoney(who, int(amount), "less"),
     "release": lambda who, committed, spent: c.ReleaseCommitment(who, 1, 1, int(committed), int(spent)),
-    "capacity": lambda who, commodity, loads: c.SetCapacity(who, commodity, WINDOW_START, int(loads)),
+    "capacity": lambda who, commodity, loads, days="0": c.SetCapacity(
+        who, commodity, WINDOW_START + int(days) * 86_400_000_000, int(loads)
+    ),
 }
 
 
@@ -276,6 +278,8 @@ class Scenario:
             case ["loads", who, commodity]:
                 capacity = state.window(commodity, WINDOW_START)[who]  # type: ignore[arg-type]
                 return f"reserved {capacity.reserved_loads} consumed {capacity.consumed_loads}"
+            case ["windows", who]:
+                return str(sum(capacity.participant_id == who for capacity in state.capacities()))
             case ["pace", who]:
                 return " ".join(map(str, state.account(who).pace.uses(self.now)))
             case ["book", product_id]:

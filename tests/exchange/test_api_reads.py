@@ -151,9 +151,15 @@ def test_a_capacity_is_declared_and_not_taken_back_below_its_use(market: Market)
         below = market.ask("PUT", "/v1/capacities", "seller", json={**body, "loads": 4})
         station = market.ask("PUT", "/v1/capacities", "buyer", json=body)
         haulage = market.ask("PUT", "/v1/capacities", "seller", json={**body, "commodity": "haulage"})
+        year = int(WINDOW_START[:4])
+        far, past = (
+            market.ask("PUT", "/v1/capacities", "seller", json={**body, "window_start": f"{other}{WINDOW_START[4:]}"})
+            for other in (year + 2, year - 1)
+        )
     assert again.status_code == 200
     assert problem(below)[:3] == (422, "capacity_below_use", "loads")
     assert below.json()["params"] == {"used": 5, "shortfall": 1}
+    assert problem(far)[:3] == problem(past)[:3] == (422, "window_out_of_reach", "window_start")
     assert problem(station)[:3] == problem(haulage)[:3] == (422, "role_unsuitable", "commodity")
 
 

@@ -284,12 +284,13 @@ def phase(draw: st.DrawFn) -> Step:
 
 DAYS = st.sampled_from(("2026-01-05", "2026-01-05", "2026-01-06", "2026-01-04"))
 AMOUNTS = st.integers(0, 2_000)
+WINDOWS = st.sampled_from((WINDOW_START, WINDOW_START, WINDOW_START, WINDOW_START + 401 * 86_400_000_000))
 MODES: tuple[SelfTradeMode, ...] = ("cancel_newest", "cancel_oldest", "cancel_both", "decrement")
 OTHER: st.SearchStrategy[Step] = st.one_of(
     st.builds(c.GrantMoney, WHO, AMOUNTS, st.just("r")),
     st.builds(c.ReduceMoney, WHO, AMOUNTS, st.just("r")),
     st.builds(c.ReleaseCommitment, WHO, st.just(1), st.just(1), AMOUNTS, AMOUNTS),
-    st.builds(c.SetCapacity, WHO, st.sampled_from(("hydrogen", "haulage")), st.just(WINDOW_START), st.integers(-1, 60)),
+    st.builds(c.SetCapacity, WHO, st.sampled_from(("hydrogen", "haulage")), WINDOWS, st.integers(-1, 60)),
     st.builds(c.SuspendTrader, WHO),
     st.builds(c.ReinstateTrader, WHO),
     st.builds(c.KillTrader, WHO),

@@ -38,6 +38,7 @@ async def running(url: str, room: Room, **options: Any) -> AsyncIterator[Sequenc
     try:
         yield sequencer
     finally:
+        await sequencer.stop()
         writer.stop()
         store.close()
 

@@ -27,6 +27,7 @@ from seeds.market_view import Amend, Intent, MarketView, OpenOrder, OwnTrade, Pl
 from seeds.products import WINDOW_HOURS, ProductTerms, products, window_us
 
 DAY = date(2026, 1, 5)
+AT = window_us(DAY, next(iter(WINDOW_HOURS)))[0]
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Day:
 
     def _send(self, command: Command) -> None:
         try:
-            decided = self.machine.apply(command, 1, len(self.events) + 1)
+            decided = self.machine.apply(command, AT, len(self.events) + 1)
         except H2MarketError as refusal:
             self.refused.append(refusal)
             return

@@ -20,7 +20,7 @@ GAS, CARRIAGE, BROUGHT = "EXW-A-TUBE20-1", "HAUL-A-B-TUBE20-1", "DLV-B-TUBE20-1"
 LISTED: tuple[tuple[str, ProductKind, str], ...] = (
     (GAS, "ex_works", ""), (CARRIAGE, "haulage", "B"), (BROUGHT, "delivered", ""),
 )  # fmt: skip
-WINDOW = 10**15
+WINDOW = 10**12
 NINE, THREE = 1_000_000, 22_000_000_000
 READERS = {"maker_fills", "stream_books", "stream_trades", "stream_fills", "rows_exported", "webhook_messages"}
 
