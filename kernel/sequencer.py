@@ -409,7 +409,7 @@ class Sequencer:
                 states.append((self.tail, self.room.machine.dump()))
 
         def end() -> None:
-            for tail, state in states:
+            for tail, state in states if not keeper.busy else ():
                 keeper.keep(tail, state, partial(self._snapshot_kept, tail.seq))
 
         if not self._decides_in_loop:
