@@ -46,6 +46,9 @@ class Tally:
     book_mismatches: list[str] = field(default_factory=list)
     implied_matches: int = 0
     implied_halves: list[str] = field(default_factory=list)
+    recalls_undone: int = 0
+    recalls_across_kills: int = 0
+    recalls_wrong: list[str] = field(default_factory=list)
     order_types: dict[str, int] = field(default_factory=dict)
     order_types_missing: list[str] = field(default_factory=list)
     verified: bool = True
@@ -59,7 +62,8 @@ class Tally:
             "acked_lost": self.lost, "double_effects": self.doubled, "dead_men_missed": self.dead_men_missed,
             "stream_gaps": self.stream_gaps, "stream_repeats": self.stream_repeats,
             "book_mismatches": self.book_mismatches, "implied_halves": self.implied_halves,
-            "order_types_missing": self.order_types_missing, "problems": self.problems,
+            "recalls_wrong": self.recalls_wrong, "order_types_missing": self.order_types_missing,
+            "problems": self.problems,
         }  # fmt: skip
         return {kind: sentences for kind, sentences in found.items() if sentences}
 

@@ -27,6 +27,7 @@ REQUIRED = frozenset({
     "self_trade_decrement", "self_trade_cancel_oldest", "self_trade_cancel_both", "self_trade_cancel_newest",
     "self_trade_prevented", "expired", "disconnected", "dead_man",
     "ws_batch", "ws_amend", "ws_cancel", "ws_mass_cancel",
+    "recall_requested", "recall_approved", "recall_confirmed", "recalled",
     "implied_delivered", "implied_ex_works", "implied_haulage",  # by whose order came last
 })  # fmt: skip
 
@@ -90,7 +91,9 @@ class Coverage:
                 return (f"self_trade_{event['mode']}",)
             case "DeadManSet":
                 return ("dead_man",) if event["fires_at"] else ()
-        simple = {"OrderElected": "stop_elected", "OrderHibernated": "hibernate", "OrderActivated": "activate",
+        simple = {"TradeRecallRequested": "recall_requested", "TradeRecallApproved": "recall_approved",
+                  "TradeRecallConfirmed": "recall_confirmed", "TradeRecalled": "recalled",
+                  "OrderElected": "stop_elected", "OrderHibernated": "hibernate", "OrderActivated": "activate",
                   "QuoteRequested": "quote_request", "Uncrossed": "uncrossed", "MarketHalted": "market_halted",
                   "MarketResumed": "market_resumed"}  # fmt: skip
         return (simple[one.type],) if one.type in simple else ()

@@ -33,6 +33,7 @@ from tests.crash.market_time import MarketTime
 from tests.crash.requests import Lines, Request
 from tests.crash.sending import DEPOSIT_FEN, PRODUCTS, SECOND_TERMS, Sender, Teller
 from tests.crash.specialists import Broker, DeadMan, Switcher, Warden, Wire
+from tests.crash.undoing import Undoer
 from tests.e2e.floor import CASH_FEN, TERMS, Company, Floor
 from tests.e2e.server import Server, verify, verify_here
 
@@ -90,6 +91,7 @@ class Rounds:
         self._judge = Judge(floor.mass_kg, price_max_fen, self._time.outages, self.tally)
         self._paid_in = 0
         self._audience: Audience | None = None
+        self._second: Company | None = None  # of the operator's two people
         self._client = httpx.Client(base_url=floor.server.url, trust_env=False, timeout=60)
 
     def open(self) -> None:
@@ -99,6 +101,9 @@ class Rounds:
         self._floor.open(self._client, BUYERS, SELLERS, CASH_FEN, KEEPERS, HAULIERS)
         for terms in (SECOND_TERMS, HAULAGE_TERMS, DELIVERED_TERMS):
             self._floor.ask(self._client, "POST", "/v1/products", json=terms)
+        key = {"scopes": ["operate", "read"], "label": "second"}
+        secret = self._floor.ask(self._client, "POST", "/v1/keys", json=key)["secret"]
+        self._second = self._floor.market_operator._replace(secret=secret)
         self._audience = Audience(self._readers())
         self._audience.start()
         begun = wait(lambda: all(one.first >= 0 for one in self._audience.all_heard()))  # type: ignore[union-attr]
@@ -171,6 +176,8 @@ class Rounds:
                 found.append(Teller(*named(company, "payout")))
                 found.append(Carried(*named(company, "delivered"), **receiver_terms()))
         found.append(Teller(*named(floor.market_operator, "bank"), floor=floor))
+        parties = tuple(company for company in floor.companies if company.buys)
+        found.append(Undoer(*named(floor.market_operator, "undoer"), second=self._second, parties=parties))
         found.append(Warden(*named(floor.market_operator, "warden")))
         found += [Broker(*named(buyer, "broker"), seller=seller), Broker(*named(keeper, "broker"), seller=seller)]
         found += [Wire(*named(company, "wire")) for company in floor.companies[1:] if company.side != "haul"]

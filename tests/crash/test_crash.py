@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from kernel.quantity import parse_price
-from tests.crash.check import Tally
+from kernel.store import Store
+from tests.crash.check import Tally, wrong_limits
 from tests.crash.judge import Evidence, Judge
 from tests.crash.requests import Request
 from tests.crash.rounds import run_rounds
@@ -29,7 +31,8 @@ def check(tally: Tally) -> None:
 
 
 def test_nothing_is_lost_or_done_twice_on_sqlite(sqlite_url: str) -> None:
-    """And the same evidence with one fault in it is found wrong: once for each fault that there can be."""
+    """And the same evidence with one fault in it is found wrong: once for each fault that there can be; and so is a
+    haulier's capacity of which more was used than the log says."""
     seen: list[Evidence] = []
     check(run_rounds(sqlite_url, rounds=1, seed=7, witness=seen.append))
     (evidence,) = seen
@@ -44,6 +47,19 @@ def test_nothing_is_lost_or_done_twice_on_sqlite(sqlite_url: str) -> None:
         }:  # a log with a fault may be wrong in several ways
             assert {kind: len(sentences) for kind, sentences in wrong.items()} == dict.fromkeys(found, 1), name
 
+    recount = read(evidence, Tally()).recount
+    hauliers = {one.fields["seller_id"] for one in evidence.exchange if one.fields.get("leg") == "haulage"}
+    store = Store(sqlite_url)
+    assert list(wrong_limits(recount, store)) == []
+    for haulier in hauliers:
+        with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as database:
+            database.execute(
+                "UPDATE exchange_capacity SET consumed_loads = consumed_loads + 1 WHERE participant_id = ?", (haulier,)
+            )
+        database.close()
+    assert len(list(wrong_limits(recount, store))) == len(hauliers) > 0
+    store.close()
+
 
 def test_nothing_is_lost_or_done_twice_on_postgresql(fresh_postgres_url: str) -> None:
     check(run_rounds(fresh_postgres_url, rounds=1, seed=8))
@@ -55,12 +71,17 @@ def test_nothing_is_lost_or_done_twice_on_postgresql(fresh_postgres_url: str) ->
 def judged(evidence: Evidence) -> dict[str, list[str]]:
     """What is wrong with a first round, but for what it did not have."""
     tally = Tally()
-    judge = Judge(300, parse_price(TERMS["price_max"]), evidence.outages, tally)
-    judge.read(evidence.exchange, evidence.settlement)
-    judge.judge(evidence)
+    read(evidence, tally).judge(evidence)
     wrong = tally.wrong()
     wrong.pop("order_types_missing", None)
     return wrong
+
+
+def read(evidence: Evidence, tally: Tally) -> Judge:
+    """A judge who has read the logs of a first round."""
+    judge = Judge(300, parse_price(TERMS["price_max"]), evidence.outages, tally)
+    judge.read(evidence.exchange, evidence.settlement)
+    return judge
 
 
 def acknowledged_order(evidence: Evidence) -> Request:

@@ -333,7 +333,7 @@ def test_a_type_of_order_that_nobody_sent_is_told() -> None:
 
 @pytest.mark.parametrize("kind", [
     "lost", "doubled", "dead_men_missed", "stream_gaps", "stream_repeats", "book_mismatches", "implied_halves",
-    "order_types_missing", "problems",
+    "recalls_wrong", "order_types_missing", "problems",
 ])  # fmt: skip
 def test_every_kind_of_fault_is_wrong(kind: str) -> None:
     tally = Tally()
