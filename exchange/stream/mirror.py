@@ -214,6 +214,8 @@ class Mirror:
             kind = type(event)
             if kind is e.Traded:
                 _trade(state, event, one.at, seq, joined)  # type: ignore[arg-type]
+                # Its orders may have come and gone within the turn, or waited beside the book: no ladder moved then.
+                turn.touch(event.product_id, seq)  # type: ignore[attr-defined]
                 continue
             EFFECTS[kind](state, event, one.at, seq)
             if kind in _JOINING or (kind is e.OrderAmended and not event.keeps_priority):  # type: ignore[attr-defined]

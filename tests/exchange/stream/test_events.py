@@ -237,3 +237,20 @@ def test_the_ticker_follows_prices_and_the_day(served: Served) -> None:
             assert (ticker["day_high"], ticker["day_low"], ticker["day_average"]) == ("20.00", "19.50", "19.75")
 
     asyncio.run(run())
+
+
+def test_the_ticker_tells_of_a_trade_that_moved_no_book(served: Served) -> None:
+    """An agreement of two: neither order was ever in a ladder, as where both came and went within one turn."""
+
+    async def run() -> None:
+        await served.place("seller", "s1", "sell", 3, "20.50")
+        async with served.client("buyer") as client:
+            await client.ask(op="subscribe", channel="ticker")
+            assert (await client.hear("ticker_snapshot"))["tickers"][0]["day_trades"] == 0
+            agreed = {"agreement": "a"}
+            await served.place("seller", "s2", "sell", 1, "20.00", counterparty_id=served.ids["buyer"], **agreed)
+            await served.place("buyer", "b1", "buy", 1, "20.00", counterparty_id=served.ids["seller"], **agreed)
+            ticker = (await client.hear("ticker"))["tickers"][-1]
+            assert (ticker["day_trades"], ticker["day_loads"], ticker["day_average"]) == (1, 1, "20.00")
+
+    asyncio.run(run())
