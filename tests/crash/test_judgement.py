@@ -14,6 +14,7 @@ from tests.crash.effects import doubled, lost
 from tests.crash.hearing import wrong_book, wrong_orders
 from tests.crash.listening import EventReader, Heard, Reader
 from tests.crash.logs import Logged, Range
+from tests.crash.recalls import Recalls
 from tests.crash.recount import Recount
 from tests.crash.requests import Kind, Request
 from tests.crash.three_parties import ThreeParties
@@ -179,7 +180,8 @@ def test_server_sent_events_count_from_their_ids() -> None:
 
 
 def asked(kind: Kind, body: Any = None, status: int = 200, **answer: Any) -> Request:
-    return Request(kind, "P1", "", "POST", "", "k", body, "O7", status, answer)
+    about = "T7" if kind in ("recall", "approval", "confirmation") else "O7"
+    return Request(kind, "P1", "", "POST", "", "k", body, about, status, answer)
 
 
 def event(kind: str, **fields: Any) -> Logged:
@@ -212,6 +214,10 @@ EFFECTS: tuple[tuple[Request, Logged, Logged], ...] = (
      event("PhaseChanged", product_id="O7", phase="halted")),
     (asked("halt"), event("MarketHalted", reason="x"), event("MarketResumed")),
     (asked("resume"), event("MarketResumed"), event("MarketHalted", reason="x")),
+    (asked("recall"), event("TradeRecallRequested", trades=[{"trade_id": 7}]),
+     event("TradeRecallRequested", trades=[{"trade_id": 8}])),
+    (asked("confirmation"), event("TradeRecallConfirmed", trades=[{"trade_id": 7}]),
+     event("TradeRecallApproved", trades=[{"trade_id": 7}])),
     (asked("quote", {"loads": 5}), event("QuoteRequested", participant_id="P1", loads=5),
      event("QuoteRequested", participant_id="P1", loads=6)),
 )  # fmt: skip
@@ -323,6 +329,65 @@ def test_what_an_implied_match_takes_of_limits_is_counted() -> None:
     assert (recount.reserved["P1"], recount.committed["P1"]) == (1 * 2_400 * 300, 2 * 2_300 * 300)
     assert (recount.offered["P3"], recount.consumed["P3"]) == (0, 2)
     assert (recount.offered["P2"], recount.consumed["P2"]) == (2, 2)
+
+
+ASKED, APPROVED, CONFIRMED, UNDONE, REFUSED = (
+    "TradeRecallRequested", "TradeRecallApproved", "TradeRecallConfirmed", "TradeRecalled", "TradeRecallRefused",
+)  # fmt: skip
+
+
+def recalls(*steps: str, legs: tuple[str, ...] = ("",), recall_id: int = 7) -> list[Logged]:
+    trades = [
+        {"trade_id": number, "seller_id": "P2", "loads": 2, "leg": leg, "product_id": "X"}
+        for number, leg in enumerate(legs)
+    ]  # fmt: skip
+    return [
+        Logged(number, number * S, step, {"recall_id": recall_id, "trades": trades})
+        for number, step in enumerate(steps, 1)
+    ]
+
+
+def judged_recalls(log: list[Logged], *outages: tuple[int, int]) -> tuple[list[str], Recalls]:
+    found = Recalls([(down * S, up * S) for down, up in outages])
+    for one in log:
+        found.take(one)
+    return [*found.wrong, *found.unfinished()], found
+
+
+def test_a_recall_is_undone_once_across_a_kill() -> None:
+    wrong, found = judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, UNDONE), (2, 3))
+    assert (wrong, found.undone, found.across_kills) == ([], 1, 1)
+    wrong, found = judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, UNDONE, legs=("haulage", "hydrogen")), (5, 6))
+    assert (wrong, found.undone, found.across_kills) == ([], 1, 0)
+    assert judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, REFUSED))[0] == []
+    assert judged_recalls(recalls(ASKED, APPROVED))[0] == []  # it waits for somebody
+
+
+@pytest.mark.parametrize("log", [
+    recalls(ASKED, CONFIRMED, UNDONE),
+    recalls(ASKED, APPROVED, UNDONE),
+    recalls(ASKED, APPROVED, CONFIRMED),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, UNDONE),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, REFUSED),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, legs=("haulage",)),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE) + recalls(ASKED, APPROVED, CONFIRMED, UNDONE, recall_id=8),
+])  # fmt: skip
+def test_a_recall_that_goes_wrong_is_found(log: list[Logged]) -> None:
+    assert judged_recalls(log)[0]
+
+
+def test_what_a_recall_gives_back_is_counted() -> None:
+    recount = Recount(300, 8_000)
+    recount.take(recalls(UNDONE)[0])
+    recount.take(
+        event("CommitmentReleased", participant_id="P1", trade_id=1, load_no=1, committed_fen=600, spent_fen=0)
+    )
+    assert (recount.consumed["P2"], recount.committed["P1"], recount.granted["P1"]) == (-2, -600, 0)
+    assert recount.doubles() == {}
+    recount.take(
+        event("CommitmentReleased", participant_id="P1", trade_id=1, load_no=1, committed_fen=600, spent_fen=0)
+    )
+    assert recount.doubles() == {(1, 1): 2}
 
 
 def test_a_type_of_order_that_nobody_sent_is_told() -> None:
