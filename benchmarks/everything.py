@@ -141,6 +141,7 @@ class Flow:
         return rng.choice((
             lambda: c.ApproveRecall(trade_id, "OP", "K8"),
             lambda: c.ConfirmRecall(trade_id, "OP", "K9"),
+            lambda: c.WithdrawRecall(trade_id, rng.choice(("OP", BUYERS[0])), "K7", True),
             lambda: c.ConcludeRecall(recall_id, True, ""),
             lambda: c.ConcludeRecall(recall_id, rng.random() < 0.7, "S1-1 loading"),
         ))()  # fmt: skip

@@ -167,11 +167,12 @@ async def _go_on(sequencer: Sequencer, flow: Resting, clock: SimulatedClock, url
         assert keeper.kept == wanted, "no snapshot was made; the log says why"
     return {
         "elsewhere_s": [round(one, 1) for one in seconds],
-        "answer_ms": _summary(quiet), "answer_ms_meanwhile": _summary(busy),
+        "answer_ms": summary(quiet), "answer_ms_meanwhile": summary(busy),
     }  # fmt: skip
 
 
-def _summary(values: list[float]) -> dict[str, float]:
+def summary(values: list[float]) -> dict[str, float]:
+    """How many there were, and how they lie."""
     values = sorted(values)
     return {
         "answers": len(values),

@@ -6,8 +6,9 @@ Its company stores hydrogen, so it may both buy and sell; it has money on the ex
 around a fair price that follows its fills, leans against what it holds, and never holds more than it may. Quotes are
 post-only and end with the connection: the exchange cancels them where the maker is not there to move them.
 
-At the end it cancels its quotes, adds up its fills as the stream told of them, and compares them with the trades, the
-money and the loads that the exchange has on record. It prints one line of JSON, and exits 1 if anything differs.
+At the end it cancels its quotes, adds up its fills as the stream told of them, but for trades that were recalled, and
+compares them with the trades, the money and the loads that the exchange has on record. It prints one line of JSON, and
+exits 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from h2market.client import (
     Own,
     Placed,
     Product,
+    RecallEvent,
     Retry,
     Status,
     StatusSnapshot,
@@ -69,15 +71,23 @@ class Terms:
 
 @dataclass(slots=True)
 class Position:
-    """What was traded, by trade and side."""
+    """What was traded, by trade and side, and is not undone."""
 
     fills: dict[tuple[str, str], tuple[Decimal, int]] = field(default_factory=dict)
+    recalled: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, trade_id: str, side: str, price: Decimal, loads: int) -> bool:
-        """Takes in a fill; False for one that is known."""
-        known = (trade_id, side) in self.fills
+        """Takes in a fill; False for one that is known, or known to be undone: REST may say so before the stream tells
+        of the fill."""
+        if (trade_id, side) in self.fills or (trade_id, side) in self.recalled:
+            return False
         self.fills[trade_id, side] = price, loads
-        return not known
+        return True
+
+    def take_off(self, trade_id: str, side: str) -> None:
+        """Leaves out a trade that was recalled."""
+        self.fills.pop((trade_id, side), None)
+        self.recalled.add((trade_id, side))
 
     def loads_of(self, side: str) -> int:
         """The loads of one side."""
@@ -149,12 +159,20 @@ class MarketMaker:
                         self._over.add(event.order_id)
                     if isinstance(event, FillEvent) and event.product_id == self._product.product_id:
                         self._fill(event.trade_id, event.side, event.price, event.loads)
+                    if isinstance(event, RecallEvent) and event.product_id == self._product.product_id:
+                        self._recall(event)
             self._news.set()
+
+    def _recall(self, event: RecallEvent) -> None:
+        if event.change == "recalled":  # until then the trade stands, whoever wants it back
+            self.position.take_off(event.trade_id, event.side)
 
     async def _catch_up(self) -> None:
         """The stream could not tell all: REST has every trade."""
         async for trade in self._client.trades(product_id=self._product.product_id):
-            if trade.side is not None:
+            if trade.side is not None and trade.recalled:
+                self.position.take_off(trade.trade_id, trade.side)
+            elif trade.side is not None:
                 self._fill(trade.trade_id, trade.side, trade.price, trade.loads)
 
     def _fill(self, trade_id: str, side: str, price: Decimal, loads: int) -> None:
@@ -259,6 +277,7 @@ class MarketMaker:
         on_record = {
             (trade.trade_id, str(trade.side)): (trade.price, trade.loads)
             async for trade in self._client.trades(product_id=product.product_id)
+            if not trade.recalled
         }
         still_open = [one async for one in self._client.orders(status="open", product_id=product.product_id)]
         after = await self._client.limits()
@@ -273,6 +292,7 @@ class MarketMaker:
         return {
             "product_id": product.product_id,
             "fills": len(own.fills),
+            "recalled": len(own.recalled),
             "bought_loads": own.loads_of("buy"),
             "sold_loads": own.loads_of("sell"),
             "position_loads": own.loads,

@@ -22,7 +22,7 @@ from kernel.messages import Event
 
 def amend_order(state: ExchangeState, command: AmendOrder, at: int, seq: int) -> list[Event]:
     """Raises OrderNotOpen, or an OrderRefused that names the broken rule."""
-    order = _own_order(state, command.participant_id, command.order_id)
+    order = _own_order(state, command.participant_id, command.order_id, at)
     book = state.books[order.terms.product_id]
     account = state.accounts[order.participant_id]
     price = order.price_fen_per_kg if command.price_fen_per_kg is None else command.price_fen_per_kg
@@ -51,7 +51,10 @@ def _check_amendment(
 ) -> None:
     """Raises the rule that the new terms break; a total at or below what is executed needs no limit."""
     terms, options = order.terms, order.terms.options
-    breach = access_breach(state, account, book, terms, at)
+    stays = order.ended or (price == order.price_fen_per_kg and loads <= order.loads)
+    # Whether it would trade, an auction cannot say: a post-only order enters none, by no other price either.
+    enters = options is not None and options.post_only and not stays
+    breach = access_breach(state, account, book, terms, at, enters=enters)
     if breach is None and loads < 0:
         breach = x.LoadsOutOfRange.code, "loads", 0
     if breach is None and options is not None:
@@ -74,7 +77,7 @@ def _check_amendment(
 
 def hibernate_order(state: ExchangeState, command: HibernateOrder, at: int, seq: int) -> list[Event]:
     """Raises OrderNotOpen, or NotAmendable for what cannot sleep."""
-    order = _own_order(state, command.participant_id, command.order_id)
+    order = _own_order(state, command.participant_id, command.order_id, at)
     if order.ended:
         return []
     book = state.books[order.terms.product_id]
@@ -93,7 +96,7 @@ def hibernate_order(state: ExchangeState, command: HibernateOrder, at: int, seq:
 
 def activate_order(state: ExchangeState, command: ActivateOrder, at: int, seq: int) -> list[Event]:
     """Raises OrderNotOpen, or an OrderRefused that names the broken rule: it must hold what a new order holds."""
-    order = _own_order(state, command.participant_id, command.order_id)
+    order = _own_order(state, command.participant_id, command.order_id, at)
     if not order.ended:
         return []
     book = state.books[order.terms.product_id]
@@ -124,9 +127,10 @@ def activate_order(state: ExchangeState, command: ActivateOrder, at: int, seq: i
     return events
 
 
-def _own_order(state: ExchangeState, participant_id: str, order_id: int) -> Order:
-    """The participant's open order. Another's order is as unknown as none."""
+def _own_order(state: ExchangeState, participant_id: str, order_id: int, at: int) -> Order:
+    """The participant's open order. Another's order is as unknown as none; one whose time is over is open no more,
+    though the alarm that says so has not been rung yet."""
     order = state.orders.get(order_id)
-    if order is None or order.participant_id != participant_id:
+    if order is None or order.participant_id != participant_id or order.expires_at <= at:
         raise x.OrderNotOpen(field="order_id", order_id=order_id)
     return order

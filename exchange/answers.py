@@ -139,7 +139,9 @@ class PublicTrade(Answer):
     product_id: str
     price: PriceOut
     loads: int
-    taker_side: Side | None = Field(description="Null where both sides traded at one price: an auction, an agreement.")
+    taker_side: Side | None = Field(
+        description="Null where neither side came to the other: an auction, an agreement, an implied match's other leg."
+    )
     leg: Leg = Field(description="Part of an implied match of three parties.")
     at: TimeOut
     recalled: bool = Field(description="It was undone, and counts in no candle and no ticker.")

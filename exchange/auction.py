@@ -14,6 +14,7 @@ All-or-none orders and stops take no part; icebergs do with all that is open of 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -32,7 +33,13 @@ def equilibrium(
     demand, supply = _sums(bids), _sums(asks)
     if not demand or not supply or max(demand) < min(supply):
         return None
-    candidates = [_at(price, demand, supply) for price in sorted({*demand, *supply})]
+    prices = sorted({*demand, *supply})
+    offered = accumulate(supply.get(price, 0) for price in prices)
+    wanted = [*accumulate(demand.get(price, 0) for price in reversed(prices))][::-1]
+    candidates = [
+        Equilibrium(price, min(buyers, sellers), buyers - sellers)
+        for price, buyers, sellers in zip(prices, wanted, offered, strict=True)
+    ]
     volume = max(one.loads for one in candidates)
     best = [one for one in candidates if one.loads == volume]
     least = min(abs(one.surplus_loads) for one in best)
@@ -44,8 +51,8 @@ def equilibrium(
     # Nobody is left, or buyers at the lower and sellers at the higher prices: between the two any trades as much.
     low = max((one.price_fen_per_kg for one in best if one.surplus_loads > 0), default=best[0].price_fen_per_kg)
     high = min((one.price_fen_per_kg for one in best if one.surplus_loads < 0), default=best[-1].price_fen_per_kg)
-    wanted = reference or (low + high) // 2
-    price = min(max(wanted - wanted % tick, low), high)
+    aim = reference or (low + high) // 2
+    price = min(max(aim - aim % tick, low), high)
     return _at(price, demand, supply)
 
 

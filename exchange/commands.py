@@ -291,6 +291,17 @@ class RejectRecall(Command, frozen=True, gc=False):
     reason: str
 
 
+class WithdrawRecall(Command, frozen=True, gc=False):
+    """Takes a request back, by the company that asked; as long as the second eyes have not confirmed it.
+
+    Whom the recall does not concern, unless ``by_operator``, is not told that there is one."""
+
+    trade_id: int
+    participant_id: str
+    key_id: str
+    by_operator: bool
+
+
 class ConcludeRecall(Command, frozen=True, gc=False):
     """Tracking's answer: every load is ended, or one had begun to move and none was. Said twice it does nothing."""
 
@@ -333,5 +344,6 @@ COMMANDS: tuple[type[Command], ...] = (
     ApproveRecall,
     ConfirmRecall,
     RejectRecall,
+    WithdrawRecall,
     ConcludeRecall,
 )

@@ -293,5 +293,6 @@ EFFECTS: dict[type[Event], Effect] = {
     e.TradeRecalled: trade_recalled,
     e.TradeRecallRefused: recall_ended,
     e.TradeRecallRejected: recall_ended,
+    e.TradeRecallWithdrawn: recall_ended,
     e.TradeRecallExpired: recall_ended,
 }

@@ -100,6 +100,14 @@ class PhaseUnsuitable(Conflict):
     zh = "产品当前处于 {phase} 阶段，不能转入 {requested}。"
 
 
+class PhaseIsFinal(Conflict):
+    """Trading in the product is over, so no time ends that phase."""
+
+    code = "phase_is_final"
+    en = "The phase {phase} does not end: leave until out."
+    zh = "{phase} 阶段不会结束：请不要填写 until。"
+
+
 class TermsInvalid(Refusal):
     """The terms of a product contradict each other or leave their range."""
 

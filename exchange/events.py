@@ -350,6 +350,14 @@ class TradeRecallRejected(Event, frozen=True, gc=False):
     trades: tuple[TradeFacts, ...]
 
 
+class TradeRecallWithdrawn(Event, frozen=True, gc=False):
+    """Who asked took the request back: the trade stands."""
+
+    recall_id: int
+    key_id: str
+    trades: tuple[TradeFacts, ...]
+
+
 class TradeRecallExpired(Event, frozen=True, gc=False):
     """Nobody decided in time: the trade stands."""
 
@@ -395,6 +403,7 @@ EVENTS: tuple[type[Event], ...] = (
     TradeRecalled,
     TradeRecallRefused,
     TradeRecallRejected,
+    TradeRecallWithdrawn,
     TradeRecallExpired,
 )
 
@@ -406,5 +415,6 @@ RECALL_EVENTS = (
     TradeRecalled,
     TradeRecallRefused,
     TradeRecallRejected,
+    TradeRecallWithdrawn,
     TradeRecallExpired,
 )

@@ -46,7 +46,8 @@ def implies_offers(book: Book) -> bool:
 def best_implied(book: Book, participant_id: str, at: int) -> Implied | None:
     """The best implied offer of a delivered product, or bid of another; of equal ones that of the smaller route id.
 
-    None that the participant would make with an order of its own, or that needs one that expired by then.
+    None in which the buyer of the delivered load would buy from itself, or that needs an order that expired by then.
+    That one company sells both the hydrogen and its haulage is no reason: nobody could trade past it.
     """
     best: Implied | None = None
     better = -1 if implies_offers(book) else 1
@@ -58,8 +59,10 @@ def best_implied(book: Book, participant_id: str, at: int) -> Implied | None:
         if first is None or second is None:
             continue
         price = first.price_fen_per_kg + legs[2] * second.price_fen_per_kg
-        own = participant_id in (first.participant_id, second.participant_id)
-        own = own or first.participant_id == second.participant_id
+        if implies_offers(book):
+            own = participant_id in (first.participant_id, second.participant_id)
+        else:
+            own = first.participant_id in (participant_id, second.participant_id)
         if own or price <= 0 or not _calm(route, book, first, second, price):
             continue
         if best is not None and (price - best.price_fen_per_kg) * better <= 0:

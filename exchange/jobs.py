@@ -20,7 +20,8 @@ ACTOR = "scheduler"
 
 async def keep_market_hours(service: ExchangeService) -> None:
     """Opens or closes the market, and sends the books into their auctions, if the calendar says so and it was not done
-    yet. The alarm that ends an auction is rung before the market closes on its trades."""
+    yet. The alarm that ends an auction is rung before the market closes on its trades; the books collect before it
+    opens, or what waits beside them would trade ahead of the opening auction."""
     now = service.clock.now_us()
     wanted = calendar().at(now)
     today = wanted.day.isoformat()
@@ -34,9 +35,9 @@ async def keep_market_hours(service: ExchangeService) -> None:
     if is_open and (not wanted.is_open or day != today):
         commands += [RingAlarms(), CloseMarket(day)]
         is_open = False
-    if wanted.is_open and not is_open and day <= today:
-        commands.append(OpenMarket(today))
     commands += [ChangePhase(product_id, "auction", "calendar", wanted.auction_until) for product_id in collecting]
+    if wanted.is_open and not is_open and day <= today:
+        commands += [RingAlarms(), OpenMarket(today)]
     if commands:
         for result in await service.sequencer.submit_many([Envelope(command, ACTOR) for command in commands]):
             if isinstance(result, H2MarketError):

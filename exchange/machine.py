@@ -75,6 +75,7 @@ HANDLERS: dict[type[Command], Handler] = {
     c.ApproveRecall: _decided(recalls.approve_recall, timed=True),
     c.ConfirmRecall: _decided(recalls.confirm_recall, timed=True),
     c.RejectRecall: _decided(recalls.reject_recall, timed=True),
+    c.WithdrawRecall: _decided(recalls.withdraw_recall, timed=True),
     c.ConcludeRecall: _decided(recalls.conclude_recall),
 }
 

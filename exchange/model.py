@@ -43,7 +43,7 @@ Leg = Literal["", "hydrogen", "haulage"]
 TradeState = Literal["active", "disputed", "recalling", "recalled"]
 #: How far a recall is: asked for, seen by the first eyes, by the second (its loads are being ended), done; or turned
 #: down by the operator, run out undecided, refused because a load had begun to move.
-RecallState = Literal["requested", "approved", "recalling", "recalled", "rejected", "expired", "refused"]
+RecallState = Literal["requested", "approved", "recalling", "recalled", "rejected", "withdrawn", "expired", "refused"]
 CancelReason = Literal[
     "requested",
     "mass_cancel",
@@ -371,10 +371,10 @@ class MarketState(Entity, gc=False):
     event_seq: int
 
 
-def clip_price(order: Order, product: Product) -> int:
-    """The price of an iceberg's next clip: the same where the changed one would be none of the product's."""
+def clip_price(order: Order, low: int, high: int) -> int:
+    """The price of an iceberg's next clip: the same where the changed one would lie outside of the book's collar."""
     options = order.terms.options
     assert options is not None
     change = options.clip_price_change_fen
     price = order.price_fen_per_kg + (-change if order.terms.side == "buy" else change)
-    return price if 0 < price <= product.price_max_fen else order.price_fen_per_kg
+    return price if low <= price <= high else order.price_fen_per_kg

@@ -39,6 +39,9 @@ TOLD: dict[type[Event], Told] = {
     e.TradeRecallRejected: Told(
         "trade.recall_rejected", "the operator turned it down: the trade stands", "运营方驳回撤销，成交有效"
     ),
+    e.TradeRecallWithdrawn: Told(
+        "trade.recall_withdrawn", "who asked took the request back: the trade stands", "申请方撤回申请，成交有效"
+    ),
     e.TradeRecallExpired: Told(
         "trade.recall_expired", "nobody decided in time: the trade stands", "逾期未决，成交有效"
     ),

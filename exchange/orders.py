@@ -292,12 +292,20 @@ def _settle(state: ExchangeState, books: dict[str, Book], at: int, seq: int, eve
     """Lets go what waits and may, one after another, always of the first product by its id."""
     if not state.market.is_open or state.market.halted:
         return
-    steps = (_elect, _fill_one, _cross_route)
+    calm: set[str] = set()  # where no stop and no all-or-none order may go on until the book itself changes
     while True:
-        for _, book in sorted(books.items()):
-            if any(step(state, book, at, seq, events) for step in steps):
-                books |= _waiting(_touched(book))
+        for product_id, book in sorted(books.items()):
+            before = len(events)
+            goes_on = product_id not in calm and (
+                _elect(state, book, at, seq, events) or _fill_one(state, book, at, seq, events)
+            )
+            if goes_on or _cross_route(state, book, at, seq, events):
+                implied = any(isinstance(event, Traded) and event.leg for event in events[before:])
+                touched = _touched(book) if implied else {book}
+                calm.difference_update(one.product.id for one in touched)
+                books |= _waiting(touched)
                 break
+            calm.add(product_id)
         else:
             return
 
@@ -354,6 +362,7 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
     for side in ("buy", "sell"):
         ladder = book.asks if side == "buy" else book.bids
         best = ladder.keys[-1] if ladder.keys else None
+        failed: dict[str, int] = {}  # whose order of how many loads: behind it none of theirs as large can be filled
         for key, _, order_id in book.whole["buy" if side == "buy" else "sell"]:
             if best is None or best < key:
                 break
@@ -361,7 +370,10 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
             account = state.accounts[order.participant_id]
             assert account.trader is not None
             mode = account.trader.self_trade_mode
-            if order.expires_at <= at or not fillable(book, order, mode, order.open_loads, at, implied=False):
+            if order.expires_at <= at or order.open_loads >= failed.get(order.participant_id, NEVER):
+                continue
+            if not fillable(book, order, mode, order.open_loads, at, implied=False):
+                failed[order.participant_id] = order.open_loads
                 continue
             book.drop(order)
             del state.orders[order.id]
@@ -412,9 +424,9 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
 
 
 def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int) -> list[Event]:
-    """Cancels what fits, oldest first; what is frozen stays."""
+    """Cancels what fits, oldest first and each once; what is frozen stays."""
     events: list[Event] = []
-    named = (state.orders[order_id] for order_id in command.order_ids if order_id in state.orders)
+    named = (state.orders[order_id] for order_id in dict.fromkeys(command.order_ids) if order_id in state.orders)
     fitting = [
         order
         for order in (named if command.order_ids else state.orders.values())

@@ -86,19 +86,19 @@ def change_routes(service: ExchangeService) -> APIRouter:
         # Off the loop: a spreadsheet takes a while to read, and orders of the same process would wait for it.
         rows = await asyncio.to_thread(read_orders, request.headers.get("content-type", ""), call.body)
         placed = {
-            index: place_command(principal.participant_id, principal.key_id, row)
-            for index, row in enumerate(rows)
+            number: place_command(principal.participant_id, principal.key_id, row)
+            for number, row in rows.items()
             if not isinstance(row, OrderRowProblem)
         }
         envelopes = [Envelope(command, principal.key_id, order_key(command)) for command in placed.values()]
         results = dict(zip(placed, await service.sequencer.submit_many(envelopes) if envelopes else (), strict=True))
         entries: list[dict[str, Any]] = []
-        for index, row in enumerate(rows):
+        for number, row in rows.items():
             if isinstance(row, OrderRowProblem):
-                entries.append({"row": index + 2, **row.entry(call, _IMPORT)})
+                entry = row.entry(call, _IMPORT)
             else:
-                entry = order_entry(call, placed[index], results[index], f"rows.{index + 2}", _IMPORT)
-                entries.append({"row": index + 2, **entry})
+                entry = order_entry(call, placed[number], results[number], f"rows.{number}", _IMPORT)
+            entries.append({"row": number, **entry})
         placed_count = sum(entry["status"] == 201 for entry in entries)
         return ImportAnswer(
             placed=placed_count, results=[ImportEntry(**entry) for entry in msgspec.to_builtins(entries)]

@@ -28,11 +28,15 @@ from kernel.validation import from_validation
 
 #: Orders of one file: one commit takes as many.
 ROWS_MAX = 1_000
-#: Columns that are looked at, and bytes that a packed file may unpack to.
+#: Rows of a table, with those that are empty: a workbook can claim any number of them in a few bytes.
+LINES_MAX = 10_000
+#: Columns that are looked at, and bytes that a packed file may unpack to: more than any full file's.
 COLUMNS_MAX = 64
-UNPACKED_BYTES_MAX = 32 << 20
+UNPACKED_BYTES_MAX = 4 << 20
 
 _order = TypeAdapter(NewOrder)
+#: Larger numbers are none of an order's: they are shown as they come, and refused as what they are.
+_EXACT_BELOW = 1e15
 _WHOLE = re.compile(r"-?[0-9]{1,12}")
 _INTEGERS = frozenset({"loads", "minimum_loads", "display_loads"})
 _TRUTHS = frozenset({"all_or_none", "post_only", "hibernated", "cancel_on_disconnect"})
@@ -56,20 +60,25 @@ class OrderRowProblem:
         }  # fmt: skip
 
 
-def read_orders(content_type: str, body: bytes) -> list[NewOrder | OrderRowProblem]:
-    """The orders of a file, row by row. Raises UnsupportedMedia, or InvalidInput for what is no table of orders."""
+def read_orders(content_type: str, body: bytes) -> dict[int, NewOrder | OrderRowProblem]:
+    """The orders of a file by the number of their row, the header's being 1; empty rows count and say nothing.
+
+    Raises UnsupportedMedia, or InvalidInput for what is no table of orders.
+    """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in (CSV, XLSX):
         raise UnsupportedMedia(field="Content-Type", accepted=f"{CSV}, {XLSX}")
     table = _csv_rows(body) if kind == CSV else _xlsx_rows(body)
     names = _names(next(table, ()))
-    rows: list[NewOrder | OrderRowProblem] = []
-    for cells in table:
+    rows: dict[int, NewOrder | OrderRowProblem] = {}
+    for number, cells in enumerate(table, 2):
+        if number > LINES_MAX:
+            raise _unreadable("rows_max", f"A file has at most {LINES_MAX} rows.", f"一个文件最多 {LINES_MAX} 行。")
         if all(cell in (None, "") for cell in cells):
             continue
         if len(rows) == ROWS_MAX:
             raise _unreadable("rows_max", f"A file has at most {ROWS_MAX} orders.", f"一个文件最多 {ROWS_MAX} 笔订单。")
-        rows.append(_read_row(names, cells))
+        rows[number] = _read_row(names, cells)
     if not rows:
         raise _unreadable("empty", "The file has no orders.", "文件中没有订单。")
     return rows
@@ -115,7 +124,7 @@ def _value(name: str, cell: Any) -> Any:
 
 def _shown(cell: Any) -> str:
     """A number as a spreadsheet shows it: 35.2 is "35.2", 3.0 is "3"."""
-    if isinstance(cell, float):
+    if isinstance(cell, float) and abs(cell) < _EXACT_BELOW:
         exact = Decimal(repr(cell))
         return f"{exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact:f}"
     return str(cell)
@@ -148,7 +157,9 @@ def _xlsx_rows(body: bytes) -> Table:
                 raise _unreadable("unpacked", "The file unpacks to too much.", "文件解压后过大。")
         book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
         sheet = book.worksheets[0]
-        yield from sheet.iter_rows(max_col=COLUMNS_MAX, values_only=True)
+        # What a sheet says of its own size may be wrong: rows outside of it would be lost without a word.
+        sheet.reset_dimensions()
+        yield from sheet.iter_rows(max_col=COLUMNS_MAX, max_row=LINES_MAX + 1, values_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError, TypeError, ParseError, OSError, EOFError) as error:
         raise _unreadable("xlsx", "The file is no XLSX workbook.", "文件不是有效的 XLSX 工作簿。") from error
 

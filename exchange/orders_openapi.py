@@ -33,7 +33,7 @@ class BatchAnswer(Answer):
 
 
 class ImportEntry(BatchEntry):
-    """What became of one row; the header is row 1."""
+    """What became of one row, by its number in the file; the header is row 1, empty rows count."""
 
     row: int
 

@@ -8,7 +8,7 @@ from exchange.auction import Equilibrium, equilibrium
 from exchange.book import Book, Ladder
 from exchange.commands import ChangePhase, RingAlarms
 from exchange.effects import EFFECTS
-from exchange.errors import MarketIsClosed, MarketIsHalted, PhaseUnsuitable, ProductNotFound
+from exchange.errors import MarketIsClosed, MarketIsHalted, PhaseIsFinal, PhaseUnsuitable, ProductNotFound
 from exchange.events import DeadManSet, PhaseChanged, Traded, Uncrossed
 from exchange.market import cancellations
 from exchange.matching import cancel
@@ -30,15 +30,21 @@ NEXT: dict[Phase, frozenset[Phase]] = {
 }
 
 
+#: Of a product without a book: nothing leads from them to trading again.
+FINAL: frozenset[Phase] = frozenset({"closed", "expired"})
+
 #: (price, loads) of bids and of asks, the reference price, the tick.
 Collected = tuple[list[tuple[int, int]], list[tuple[int, int]], int, int]
 
 
 def change_phase(state: ExchangeState, command: ChangePhase, at: int, seq: int) -> list[Event]:
-    """Raises ProductNotFound, PhaseUnsuitable, or MarketIsClosed or MarketIsHalted for an auction that would trade."""
+    """Raises ProductNotFound, PhaseIsFinal, PhaseUnsuitable, or MarketIsClosed or MarketIsHalted for an auction that
+    would trade."""
     product = state.products.get(command.product_id)
     if product is None:
         raise ProductNotFound(field="product_id", product_id=command.product_id)
+    if command.until and command.phase in FINAL:
+        raise PhaseIsFinal(field="until", phase=command.phase)
     if product.phase == command.phase and product.phase_until == command.until:
         return []
     if product.phase != command.phase and command.phase not in NEXT[product.phase]:

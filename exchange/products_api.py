@@ -101,7 +101,7 @@ def product_routes(service: ExchangeService) -> APIRouter:
         Scope: operate."""
         call.require("operate")
         command: Command = commands.ChangePhase(product_id, body.phase, body.reason, body.until or 0)
-        if body.phase == "closed":
+        if body.phase == "closed" and body.until is None:
             command = commands.CloseProduct(product_id)
         try:
             await service.execute(call, command, f"POST /v1/products/{product_id}/phase")

@@ -41,11 +41,11 @@ class RecallAnswer(Answer):
 
 
 class RecallStepAnswer(Answer):
-    """What a decision of the operator made of a recall."""
+    """What a decision of the operator, or of who asked, made of a recall."""
 
     recall_id: str
     trade_id: str
-    state: Literal["approved", "recalling", "rejected"]
+    state: Literal["approved", "recalling", "rejected", "withdrawn"]
     at: TimeOut
 
 

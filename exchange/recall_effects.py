@@ -15,6 +15,7 @@ RECALLS, TRADES, ORDERS = "exchange_recalls", "exchange_contested_trades", "exch
 _ENDED: dict[type[Event], RecallState] = {
     e.TradeRecallRefused: "refused",
     e.TradeRecallRejected: "rejected",
+    e.TradeRecallWithdrawn: "withdrawn",
     e.TradeRecallExpired: "expired",
 }
 
@@ -49,7 +50,10 @@ def recall_confirmed(state: ExchangeState, event: e.TradeRecallConfirmed, at: in
 
 
 def recall_ended(
-    state: ExchangeState, event: e.TradeRecallRefused | e.TradeRecallRejected | e.TradeRecallExpired, at: int, seq: int
+    state: ExchangeState,
+    event: e.TradeRecallRefused | e.TradeRecallRejected | e.TradeRecallWithdrawn | e.TradeRecallExpired,
+    at: int,
+    seq: int,
 ) -> None:
     """The trades stand as if nobody had asked."""
     recall = state.recalls.open.pop(event.recall_id)

@@ -9,7 +9,8 @@ Conflict
 Refusal
 ├── RecallWindowOver       422  the trade was made too long ago
 ├── RecallNeedsOtherEyes   422  the key that approved would confirm too
-└── RecallByParty          422  who traded would decide
+├── RecallByParty          422  who traded would decide
+└── RecallOfAnother        422  who did not ask would take the request back
 """
 
 from __future__ import annotations
@@ -71,3 +72,11 @@ class RecallByParty(Refusal):
     code = "recall_by_party"
     en = "This key belongs to a party to the trade T{trade_id}, which cannot decide about its recall."
     zh = "此密钥属于成交 T{trade_id} 的当事方，不能决定其撤销。"
+
+
+class RecallOfAnother(Refusal):
+    """A request is taken back by the company that made it; the others have their own say, or the operator's."""
+
+    code = "recall_of_another"
+    en = "The recall of T{trade_id} was asked for by another company: only that one withdraws it."
+    zh = "T{trade_id} 的撤销由另一企业申请：仅申请企业可撤回。"

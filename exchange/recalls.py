@@ -1,11 +1,11 @@
 """Recalls: a trade made in error is undone, by two people of the operator, if none of its loads has begun to move.
 
     requested ──approve──> approved ──confirm──> recalling ──tracking: all loads ended──> recalled
-        └──────────┴── reject, or an hour without a decision      └──tracking: one had begun──> refused
+        └──────────┴── reject, withdraw, or an hour undecided     └──tracking: one had begun──> refused
 
 Two people are two API keys of the operator, and neither is a key of a party. Until the second one confirmed, nothing
-has happened; then tracking, which alone knows whether a load moves, ends all loads or none and says so. The exchange
-waits for that answer however long it takes: the loads may be ended already.
+has happened, and who asked may take it back; then tracking, which alone knows whether a load moves, ends all loads or
+none and says so. The exchange waits for that answer however long it takes: the loads may be ended already.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from exchange.events import (
     TradeRecallRefused,
     TradeRecallRejected,
     TradeRecallRequested,
+    TradeRecallWithdrawn,
 )
 from exchange.model import RECALL_DECISION_US, RECALL_WINDOW_US, Recall, RecallState, TradeFacts
 from exchange.recall_errors import (
     RecallByParty,
     RecallNeedsOtherEyes,
     RecallNotOpen,
+    RecallOfAnother,
     RecallUnsuitable,
     RecallWindowOver,
     TradeIsContested,
@@ -75,6 +77,19 @@ def reject_recall(state: ExchangeState, command: c.RejectRecall, at: int) -> lis
     """Raises RecallNotOpen, or RecallUnsuitable once it was confirmed: the loads may be ended already."""
     recall = _waiting(state, command.trade_id, at, "requested", "approved")
     return [TradeRecallRejected(recall.id, command.key_id, command.reason, _facts(state, recall))]
+
+
+def withdraw_recall(state: ExchangeState, command: c.WithdrawRecall, at: int) -> list[Event]:
+    """Raises RecallNotOpen, also for one whom the recall does not concern; RecallOfAnother; or RecallUnsuitable once it
+    was confirmed."""
+    recall = state.recalls.of(command.trade_id)
+    if recall is not None and command.participant_id != recall.requester_id:
+        parties = {party for trade in _facts(state, recall) for party in (trade.buyer_id, trade.seller_id)}
+        if not command.by_operator and command.participant_id not in parties:
+            raise RecallNotOpen(field="trade_id", trade_id=command.trade_id)
+        raise RecallOfAnother(field="Authorization", trade_id=command.trade_id)
+    recall = _waiting(state, command.trade_id, at, "requested", "approved")
+    return [TradeRecallWithdrawn(recall.id, command.key_id, _facts(state, recall))]
 
 
 def conclude_recall(state: ExchangeState, command: c.ConcludeRecall) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Routes of recalls: a party or the operator asks for a trade back, two keys of the operator decide."""
+"""Routes of recalls: a party or the operator asks for a trade back or withdraws, two keys of the operator decide."""
 
 from __future__ import annotations
 
@@ -92,6 +92,18 @@ def recall_routes(service: ExchangeService) -> APIRouter:
         outcome = await service.execute(call, command, f"POST /v1/trades/{trade_id}/recall/rejection")
         recall_id = outcome.events[0].recall_id  # type: ignore[attr-defined]
         return RecallStepAnswer(recall_id=f"R{recall_id}", trade_id=trade_id, state="rejected", at=outcome.at)
+
+    @routes.post("/v1/trades/{trade_id}/recall/withdrawal", responses=_STEPS, operation_id="withdrawRecall")
+    async def withdraw(trade_id: TradeId, call: Caller, idempotency_key: IdempotencyKey = None) -> RecallStepAnswer:
+        """Takes a request back before it is confirmed, with any key of the company that asked; the trade stands. Scope:
+        trade; or operate."""
+        by_operator = call.principal is not None and "operate" in call.principal.scopes
+        principal = call.require("operate" if by_operator else "trade")
+        number = number_of(trade_id, "T", "trade")
+        command = commands.WithdrawRecall(number, principal.participant_id, principal.key_id, by_operator)
+        outcome = await service.execute(call, command, f"POST /v1/trades/{trade_id}/recall/withdrawal")
+        recall_id = outcome.events[0].recall_id  # type: ignore[attr-defined]
+        return RecallStepAnswer(recall_id=f"R{recall_id}", trade_id=trade_id, state="withdrawn", at=outcome.at)
 
     @routes.get(
         "/v1/recalls", response_model=Page[RecallAnswer], responses=listed(401, 403, 422, 429),

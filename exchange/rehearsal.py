@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 
 from exchange.book import Book, Ladder, Route
-from exchange.implied import implied_before, implies_offers, legs_of
+from exchange.implied import implied_before, implies_offers
 from exchange.model import Order, SelfTradeMode, clip_price
 from exchange.state import show
+
+
+class _Draft(Ladder):
+    """A side of a book without what expired, copied order by order as those before are taken: to ask for one load of a
+    deep book costs no more than of a shallow one."""
+
+    __slots__ = ("_coming", "_next")
+
+    def __init__(self, side: Ladder, at: int) -> None:
+        super().__init__(side.sign)
+        self._coming: Iterator[Order] = (order for order in side.orders() if order.expires_at > at)
+        self._next: Order | None = next(self._coming, None)
+        self._bring()
+
+    def place(self, order: Order) -> None:
+        """Puts a clip behind all that stand at its price or a better one."""
+        key = order.price_fen_per_kg * self.sign
+        while self._next is not None and self._next.price_fen_per_kg * self.sign >= key:
+            self._bring()
+        super().place(order)
+
+    def remove(self, order: Order) -> None:
+        """Takes an order out; where it was the last one that was looked at, the next one comes."""
+        super().remove(order)
+        if not self.keys:
+            self._bring()
+
+    def _bring(self) -> None:
+        if self._next is not None:
+            super().place(copy(self._next))
+            self._next = next(self._coming, None)
 
 
 def fillable(book: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int, *, implied: bool = True) -> bool:
     """Whether `matching.trade` would fill ``wanted`` loads of an order; changes nothing."""
     draft = copy(book)
     draft.routes = []
-    limit = order.price_fen_per_kg
-    if order.terms.side == "buy":
-        draft.asks = _living(book.asks, at, limit)
-    else:
-        draft.bids = _living(book.bids, at, limit)
+    draft.bids, draft.asks = _Draft(book.bids, at), _Draft(book.asks, at)
     if _fills(draft, order, mode, wanted, at):
         return True
     if not (implied and book.routes and (order.terms.side == "buy") == implies_offers(book)):
@@ -35,11 +63,10 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
         keys = ladder.keys
         match = implied_before(draft, order, keys[-1] if keys else None, at)
         if match is not None:
-            legs = legs_of(match.route, draft)
-            assert legs is not None
             loads = min(wanted, match.loads)
-            _take(legs[0], match.first, loads, draft)
-            _take(legs[1], match.second, loads, draft)
+            for leg in (match.first, match.second):
+                part = next(one for one in match.route.parts() if one.product.id == leg.terms.product_id)
+                _take(part, leg, loads)
         elif not keys or keys[-1] < limit or not draft.calm_low <= keys[-1] * ladder.sign <= draft.calm_high:
             return False
         else:
@@ -54,14 +81,15 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
                 ladder.remove(resting)
                 continue
             loads = min(wanted, resting.shown_loads)
-            _take(ladder, resting, loads, draft)
+            _take(draft, resting, loads)
         wanted -= loads
         left -= loads
     return True
 
 
-def _take(ladder: Ladder, order: Order, loads: int, draft: Book) -> None:
-    """Takes loads off the head of a ladder, as `state.fill_head` does."""
+def _take(book: Book, order: Order, loads: int) -> None:
+    """Takes loads off the head of a side of its book, as `state.fill_head` does."""
+    ladder = book.bids if order.terms.side == "buy" else book.asks
     order.open_loads -= loads
     order.shown_loads -= loads
     ladder.levels[order.price_fen_per_kg].loads -= loads
@@ -71,19 +99,8 @@ def _take(ladder: Ladder, order: Order, loads: int, draft: Book) -> None:
     if order.open_loads:
         clip = copy(order)
         show(clip)
-        clip.price_fen_per_kg = clip_price(clip, draft.product)
+        clip.price_fen_per_kg = clip_price(clip, book.low, book.high)
         ladder.place(clip)
-
-
-def _living(ladder: Ladder, at: int, limit: int | None = None) -> Ladder:
-    """A draft of the orders of a side that did not expire, as far as a limit allows."""
-    draft = Ladder(ladder.sign)
-    for order in ladder.orders():
-        if limit is not None and order.price_fen_per_kg * ladder.sign < limit * ladder.sign:
-            break
-        if order.expires_at > at:
-            draft.place(copy(order))
-    return draft
 
 
 def _with_routes(book: Book, at: int) -> Book:
@@ -94,7 +111,7 @@ def _with_routes(book: Book, at: int) -> Book:
         draft = drafts.get(one.product.id)
         if draft is None:
             draft = drafts[one.product.id] = copy(one)
-            draft.bids, draft.asks = _living(one.bids, at), _living(one.asks, at)
+            draft.bids, draft.asks = _Draft(one.bids, at), _Draft(one.asks, at)
         return draft
 
     draft = draft_of(book)

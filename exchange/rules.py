@@ -27,9 +27,10 @@ _PHASES: dict[Phase, str] = {
 
 
 def access_breach(
-    state: ExchangeState, account: Account, book: Book | None, terms: OrderTerms, at: int, orders: int = 1
-) -> Breach | None:
-    """Why this participant may not send such an order, one of so many, now."""
+    state: ExchangeState, account: Account, book: Book | None, terms: OrderTerms, at: int, orders: int = 1,
+    enters: bool = True,
+) -> Breach | None:  # fmt: skip
+    """Why this participant may not send such an order, one of so many, now; or, if none ``enters``, amend it."""
     if account.blocked:
         return account.blocked, "", 0
     if account.pace.room(at) < orders:
@@ -42,7 +43,7 @@ def access_breach(
     if state.market.halted:
         return x.MarketIsHalted.code, "", 0
     if not book.continuous:
-        breach = phase_breach(book, terms)
+        breach = phase_breach(book, terms, enters)
         if breach is not None:
             return breach
     if book.commodity not in (account.buys if terms.side == "buy" else account.sells):
@@ -50,11 +51,14 @@ def access_breach(
     return None
 
 
-def phase_breach(book: Book, terms: OrderTerms) -> Breach | None:
-    """Why the book takes no such order in its phase. An auction takes what can wait for its end."""
+def phase_breach(book: Book, terms: OrderTerms, enters: bool) -> Breach | None:
+    """Why the book takes no such order in its phase. An auction takes what can wait for its end, as all that is in the
+    book already can."""
     phase = book.product.phase
     if phase in _PHASES:
         return _PHASES[phase], "product_id", 0
+    if not enters:
+        return None
     if terms.time_in_force in ("ioc", "fok"):
         return x.NotInAuction.code, "time_in_force", 0
     options = terms.options

@@ -377,7 +377,7 @@ def fill(
 def _refill(state: ExchangeState, book: Book, ladder: Ladder, level: Level, order: Order, seq: int) -> None:
     """Shows an iceberg's next clip behind the others, at its changed price if the owner asked for one."""
     show(order)
-    price = clip_price(order, book.product)
+    price = clip_price(order, book.low, book.high)
     if price == order.price_fen_per_kg:
         level.queue.append(order)
         level.loads += order.shown_loads

@@ -60,9 +60,9 @@ def public_trade_of(row: TradeRow, state: str | None) -> PublicTrade:
 
 
 def _taker_side(row: TradeRow) -> Side | None:
-    if not row.taker_order_id:
-        return None
-    return "sell" if row.taker_order_id == row.sell_order_id else "buy"
+    # An implied match has two trades, and the order that came may be in one of them only.
+    sides: dict[int, Side] = {row.buy_order_id: "buy", row.sell_order_id: "sell"}
+    return sides.get(row.taker_order_id)
 
 
 def _leg(text: str) -> Leg:

@@ -168,6 +168,8 @@ class Batch:
                         raise Poisoned(unit, result)
                 done[unit.cursor.follower] = self.cursors[unit.cursor.follower] = unit.cursor.seq
         self.rows, self.tail = self.log.chain(self.tail, self.at, self._decided)
+        if self.room.watch is not None and self._next_seq > self._first_seq:
+            self.room.watch(self.machine, self._first_seq, self._next_seq - 1)
 
     def recorded(self) -> list[Recorded]:
         """What happened, as listeners hear of it."""

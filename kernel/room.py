@@ -57,6 +57,9 @@ class Room(ABC):
     #: The last event and the bytes of the newest snapshot, 0 where there is none.
     snapshot_seq = 0
     snapshot_bytes = 0
+    #: Is shown the machine right after it decided a batch, with the batch's first and last event. It may not be
+    #: committed yet, and may never be; ``watch`` is called wherever the batch is decided, and must not raise.
+    watch: Callable[[Any, int, int], None] | None = None
 
     def __init__(
         self,

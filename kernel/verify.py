@@ -180,8 +180,8 @@ def _check_rows(
     for entity in machine.changes.tables.get(name, {}).values():
         row = projected.row(entity)
         expected[tuple(row[index] for index in key_at)] = row
-    result = connection.execution_options(yield_per=ROWS_PER_PAGE).execute(select(table))
-    for found in result:
+    # An option of the statement: one of the connection would stay, and the next room's log be read under it.
+    for found in connection.execute(select(table).execution_options(yield_per=ROWS_PER_PAGE)):
         actual: tuple[Any, ...] = tuple(found)
         key = tuple(actual[index] for index in key_at)
         wanted = expected.pop(key, None)

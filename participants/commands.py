@@ -91,10 +91,12 @@ class RotateWebhookSecret(Command, frozen=True, gc=False):
 
 
 class DisableWebhook(Command, frozen=True, gc=False):
-    """Stops a webhook that has failed too long; its owner may activate it again."""
+    """Stops a webhook that has failed too long; its owner may activate it again. ``event_seq`` is that of the webhook
+    that failed: one that was changed meanwhile, perhaps to mend it, begins anew."""
 
     webhook_id: str
     reason: str
+    event_seq: int
 
 
 class DeleteWebhook(Command, frozen=True, gc=False):

@@ -38,7 +38,7 @@ class House(Protocol):
         """One signed attempt."""
         ...
 
-    async def disable(self, webhook_id: str, reason: str) -> None:
+    async def disable(self, webhook: WebhookRow, reason: str) -> None:
         """Has the webhook disabled."""
         ...
 
@@ -126,7 +126,7 @@ class Courier:
             if answered.delivered:
                 return True
             if answered.status_code == GONE or standing.failures > len(PAUSES_S):
-                await self._house.disable(self._webhook.id, answered.error)
+                await self._house.disable(self._webhook, answered.error)
                 return False
 
     def _judge(self, answered: Answered, at: int) -> None:

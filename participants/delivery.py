@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.errors import H2MarketError
 from kernel.messages import Event, Recorded
@@ -30,7 +31,7 @@ from participants.outgoing import Answered, Outgoing
 from participants.pace import Bell, Pace, RealPace
 from participants.signing import signed_headers
 from participants.tables import WebhookRow
-from participants.webhook_books import Attempt, Books, Standing
+from participants.webhook_books import RETRY_S, Attempt, Books, Standing
 
 ACTOR = "webhooks"
 PING = "webhook.ping"
@@ -85,7 +86,11 @@ class Deliverer:
             self._standings = self.books.read(connection)
             rows = connection.execute(select(table_of(WebhookRow))).all()
         for row in rows:
-            self._employ(WebhookRow.model_validate(row._asdict()))
+            if row.state == "deleted":
+                if row.id in self._standings:
+                    self._forget(row.id)
+            else:
+                self._employ(WebhookRow.model_validate(row._asdict()))
         self._background(self.books.run(), "webhooks.books")
         for feed in self.feeds:
             self._background(feed.run(), f"webhooks.{feed.room}")
@@ -133,7 +138,9 @@ class Deliverer:
             one = Notice(0, at, PING, webhook.participant_id, data)
             answered = await self.send(webhook, name, body_of("", one))
             attempt = attempt_of(name, one.type, "", 0, 1, self.pace, answered)
-            self.books.note(webhook.id, self._standing_of(webhook.id), attempt)
+            standing = self._standings.get(webhook.id)
+            if standing is not None:  # it was not deleted meanwhile
+                self.books.note(webhook.id, standing, attempt)
             return attempt
         finally:
             self._pinging.discard(webhook.id)
@@ -149,7 +156,7 @@ class Deliverer:
             try:
                 await self.books.write()
             finally:
-                await self._employ_again(webhook_id)
+                self._background(self._renew(webhook_id), "webhooks.renew")
 
     @property
     def delivering(self) -> int:
@@ -175,13 +182,14 @@ class Deliverer:
             salts.append(webhook.previous_salt)
         headers = signed_headers(self.key, salts, name, self.pace.now_us(), body)
         headers |= {"content-type": "application/json", "user-agent": "h2market"}
-        return await self._outgoing.post(webhook.url, headers, body)
+        return await self._outgoing.post(webhook.url, headers, body, webhook.participant_id)
 
-    async def disable(self, webhook_id: str, reason: str) -> None:
-        """Has a webhook disabled in the register; one that is not active any more is let be."""
+    async def disable(self, webhook: WebhookRow, reason: str) -> None:
+        """Has a webhook disabled in the register; one that was changed meanwhile, or is not active, is let be."""
+        command = DisableWebhook(webhook.id, reason, webhook.event_seq)
         while True:
             try:
-                await self._register.submit(DisableWebhook(webhook_id, reason), actor=ACTOR)
+                await self._register.submit(command, actor=ACTOR)
             except H2MarketError as error:
                 if error.status < 500:
                     return
@@ -215,10 +223,32 @@ class Deliverer:
                 if isinstance(event, events.WebhookChanged):
                     standing = self._standing_of(webhook_id)
                     standing.failures, standing.next_attempt_at = 0, 0
-                await self._employ_again(webhook_id)
+                    self.books.note(webhook_id, standing)
+                if isinstance(event, events.WebhookDeleted):
+                    self._forget(webhook_id)
+                else:
+                    await self._employ_again(webhook_id)
+
+    async def _renew(self, webhook_id: str) -> None:
+        async with self._one_at_a_time:
+            await self._dismiss(webhook_id)
+            await self._employ_again(webhook_id)
+
+    def _forget(self, webhook_id: str) -> None:
+        """What was delivered to a webhook that is deleted is nobody's to read any more."""
+        self._standings.pop(webhook_id, None)
+        self.books.forget(webhook_id)
 
     async def _employ_again(self, webhook_id: str) -> None:
-        webhook = await asyncio.to_thread(self._read, webhook_id)
+        """Gives a webhook a courier, however long the store is away: it would have none until it changes again."""
+        while True:
+            try:
+                webhook = await asyncio.to_thread(self._read, webhook_id)
+            except (SQLAlchemyError, H2MarketError):
+                _log.exception("the webhook %s cannot be read", webhook_id)
+                await self.pace.sleep(RETRY_S)
+            else:
+                break
         if webhook is not None:
             self._employ(webhook)
 

@@ -10,6 +10,7 @@
     ├── KeyAlreadyRevoked       409
     ├── KeyInUse                409  a key does not revoke itself
     ├── WebhookNotActive        409  only an active webhook can be disabled
+    ├── WebhookChangedSince     409  the webhook that failed was changed meanwhile
     └── WebhookBusy             409  a ping to it is under way
     Refusal
     ├── RolesExclude            422  operator and auditor stand alone
@@ -149,6 +150,14 @@ class WebhookNotActive(Conflict):
     code = "webhook_not_active"
     en = "{webhook_id} is {state}: only an active webhook can be disabled."
     zh = "{webhook_id} 的状态为 {state}：只有启用中的回调可以停用。"
+
+
+class WebhookChangedSince(Conflict):
+    """What failed is not what it is now."""
+
+    code = "webhook_changed"
+    en = "{webhook_id} was changed since it failed."
+    zh = "{webhook_id} 失败之后已被更改。"
 
 
 class WebhookBusy(Conflict):

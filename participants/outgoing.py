@@ -13,8 +13,10 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,14 +31,26 @@ ANSWER_BYTES_MAX = 65_536
 #: Connections kept for the next message, over all receivers.
 IDLE_CONNECTIONS_MAX = 100
 IDLE_S_MAX = 30.0
-#: Threads that look names up. They are not those that serve reads: a name server that is silent holds up nobody else.
-RESOLVERS_MAX = 16
+#: How long the rest of an answer is waited for once its status is there: that alone says whether it was taken.
+REST_S_MAX = 1.0
+#: Threads that look names up, not those that serve reads; and how many of them one company's names may hold. A name
+#: server that is silent, as anybody's may be, keeps a thread for half a minute.
+RESOLVERS_MAX, RESOLVERS_EACH_MAX = 64, 4
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+#: All that is public in version 6, and what is not public though it looks so to some versions of `ipaddress`.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC = (
+    ipaddress.IPv4Network("192.0.0.0/24"),  # protocol assignments
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    ipaddress.IPv6Network("3fff::/20"),  # documentation
+)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAMES = ("localhost",)
+#: The company whose message is on its way, for the names that are looked up for it.
+_sender: ContextVar[str] = ContextVar("sender", default="")
 
 
 class Refused(Exception):
@@ -70,6 +84,10 @@ class Guard:
         inner = _inside(address)
         if inner is not None:
             return self.allows(inner)
+        if address.version == 6 and address not in _GLOBAL_UNICAST:
+            return False  # also what was once local to a site
+        if any(one.version == address.version and address in one for one in _NOT_PUBLIC):
+            return False
         return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
     def allows_scheme(self, url: str) -> bool:
@@ -107,13 +125,41 @@ def _inside(address: Address) -> Address | None:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
+class Names:
+    """Looks names up in threads. A company whose name servers are silent waits for its own threads, and no other."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="h2market-names")
+        self._of: dict[str, asyncio.Semaphore] = {}
+
+    async def look_up(self, sender: str, host: str, port: int) -> Sequence[Address]:
+        """Every address of a name. Raises socket.gaierror."""
+        turns = self._of.setdefault(sender, asyncio.Semaphore(RESOLVERS_EACH_MAX))
+        await turns.acquire()
+        looking = asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+
+        def done(ended: asyncio.Future[Any]) -> None:
+            turns.release()
+            _ = ended.cancelled() or ended.exception()  # nobody may wait for it any more
+
+        looking.add_done_callback(done)
+        found = await asyncio.shield(looking)  # a thread is busy until it has its answer, whoever gave up meanwhile
+        return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+    def close(self) -> None:
+        """Lets the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):
     """Looks a name up, has its addresses judged, and connects to one of them."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._inner = httpcore.AnyIOBackend()
-        self._resolvers = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="h2market-names")
+        self._names = Names()
 
     async def connect_tcp(
         self,
@@ -149,14 +195,10 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
         literal = _literal(host.strip("[]"))
         if literal is not None:
             return (literal,)
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._resolvers, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        return await self._names.look_up(_sender.get(), host, port)
 
     def close(self) -> None:
-        self._resolvers.shutdown(wait=False, cancel_futures=True)
+        self._names.close()
 
 
 class Outgoing:
@@ -174,14 +216,17 @@ class Outgoing:
             network_backend=self._network,
         )
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
-        """One attempt; whatever goes wrong is told in the answer."""
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, sender: str = "") -> Answered:
+        """One attempt for a company; whatever goes wrong is told in the answer."""
         started = time.monotonic()
         status: int | None = None
+        error = ""
+        _sender.set(sender)
         try:
-            async with asyncio.timeout(ATTEMPT_S_MAX):
-                status = await self._post(url, headers, body)
-            error = "" if 200 <= status < 300 else f"status_{status}"
+            async with asyncio.timeout(ATTEMPT_S_MAX) as limit, self._answer(url, headers, body) as response:
+                status = response.status
+                limit.reschedule(asyncio.get_running_loop().time() + REST_S_MAX)
+                await _read_rest(response)
         except Refused:
             error = "address_refused"
         except (TimeoutError, httpcore.TimeoutException):
@@ -192,26 +237,33 @@ class Outgoing:
             error = "tls_failed" if _is_tls(failure) else "connection_failed"
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError):
             error = "no_http"
+        if status is not None:  # whatever is wrong with what follows it
+            error = "" if 200 <= status < 300 else f"status_{status}"
         return Answered(status, error, round((time.monotonic() - started) * 1_000))
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+    @asynccontextmanager
+    async def _answer(self, url: str, headers: Mapping[str, str], body: bytes) -> AsyncIterator[httpcore.Response]:
         if not (self.guard.allows_scheme(url) and self.guard.allows_host(url)):
             raise Refused(url)  # it was registered under other settings
         timeouts = {"connect": CONNECT_S_MAX, "read": ATTEMPT_S_MAX, "write": ATTEMPT_S_MAX, "pool": ATTEMPT_S_MAX}
         async with self._pool.stream(
             "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
         ) as response:
-            size = 0
-            async for chunk in response.aiter_stream():
-                size += len(chunk)
-                if size > ANSWER_BYTES_MAX:
-                    break
-            return response.status
+            yield response
 
     async def close(self) -> None:
         """Lets every connection go."""
         self._network.close()
         await self._pool.aclose()
+
+
+async def _read_rest(response: httpcore.Response) -> None:
+    """A bounded piece of the body, so that the connection can be used again."""
+    size = 0
+    async for chunk in response.aiter_stream():
+        size += len(chunk)
+        if size > ANSWER_BYTES_MAX:
+            return
 
 
 def _is_tls(failure: BaseException | None) -> bool:

@@ -67,6 +67,7 @@ class Books:
         self._writer = writer
         self._changed: dict[str, Standing] = {}
         self._attempts: list[tuple[str, Attempt]] = []
+        self._forgotten: set[str] = set()
         self._since_pruned: dict[str, int] = {}
         self._last_id = 0
         self._work = asyncio.Event()
@@ -93,6 +94,14 @@ class Books:
                 self._room.clear()
         self._work.set()
 
+    def forget(self, webhook_id: str) -> None:
+        """Has everything about a webhook deleted soon."""
+        self._changed.pop(webhook_id, None)
+        self._attempts = [one for one in self._attempts if one[0] != webhook_id]
+        self._since_pruned.pop(webhook_id, None)
+        self._forgotten.add(webhook_id)
+        self._work.set()
+
     async def room(self) -> None:
         """Waits while too much is unwritten."""
         await self._room.wait()
@@ -112,23 +121,24 @@ class Books:
 
     async def write(self) -> None:
         """Writes what has gathered, in one transaction. Raises Unavailable where it cannot, and then keeps it."""
-        changed, attempts = self._changed, self._attempts
-        self._changed, self._attempts = {}, []
+        changed, attempts, forgotten = self._changed, self._attempts, self._forgotten
+        self._changed, self._attempts, self._forgotten = {}, [], set()
         self._work.clear()
         standings = {name: msgspec.structs.replace(one, cursors=dict(one.cursors)) for name, one in changed.items()}
         try:
-            await self._in_turn(standings, attempts)
-        except (
-            Exception
-        ) as error:  # not where it is cancelled: the turn is queued, and is taken before the writer stops
+            await self._in_turn(standings, attempts, forgotten)
+        except Exception as error:  # not where it is cancelled: the turn is queued, and taken before the writer stops
             self._changed = {**changed, **self._changed}
             self._attempts = attempts + self._attempts
+            self._forgotten |= forgotten
             self._work.set()
             raise Unavailable(retry_after_s=RETRY_AFTER_S) from error
         if len(self._attempts) < UNWRITTEN_MAX:
             self._room.set()
 
-    async def _in_turn(self, standings: dict[str, Standing], attempts: list[tuple[str, Attempt]]) -> None:
+    async def _in_turn(
+        self, standings: dict[str, Standing], attempts: list[tuple[str, Attempt]], forgotten: set[str]
+    ) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -137,6 +147,7 @@ class Books:
                 connection = self._writer.connection
                 with connection.begin():
                     self._write(connection, standings, attempts)
+                    self._delete(connection, forgotten)
             except Exception as error:
                 loop.call_soon_threadsafe(_finish, done, error)
             else:
@@ -164,6 +175,11 @@ class Books:
             [(self._next_id(attempt.at), webhook_id, *attempt) for webhook_id, attempt in attempts],
         )
         self._prune(connection, (webhook_id for webhook_id, _ in attempts))
+
+    def _delete(self, connection: Connection, forgotten: set[str]) -> None:
+        for table in (table_of(WebhookStandingRow), table_of(WebhookCursorRow), table_of(WebhookAttemptRow)):
+            if forgotten:
+                connection.execute(delete(table).where(table.c.webhook_id.in_(forgotten)))
 
     def _next_id(self, at: int) -> int:
         self._last_id = max(self._last_id + 1, at)

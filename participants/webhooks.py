@@ -68,6 +68,8 @@ class Webhooks:
         webhook = self._known(command.webhook_id)
         if webhook.state != "active":
             raise errors.WebhookNotActive(webhook_id=webhook.id, state=webhook.state)
+        if webhook.event_seq != command.event_seq:
+            raise errors.WebhookChangedSince(webhook_id=webhook.id)
         return events.WebhookDisabled(webhook.id, reason)
 
     def _delete(self, command: commands.DeleteWebhook, seq: int) -> Event:

@@ -29,6 +29,7 @@ _COUNTED: dict[type[Event], str] = {
     e.TradeRecallRequested: "recalls_requested",
     e.TradeRecalled: "trades_recalled",
     e.TradeRecallRejected: "recalls_rejected",
+    e.TradeRecallWithdrawn: "recalls_withdrawn",
 }
 _REFUSED = {
     "post_only_would_trade": "post_only_refused",

@@ -25,6 +25,7 @@ _STANDS: dict[str, tuple[str | None, bool | None]] = {
     "recalled": ("recalled", True),
     "refused": (None, False),
     "rejected": (None, None),
+    "withdrawn": (None, None),
     "expired": (None, None),
 }
 _ENDED = ("lapsed", "cancelled")

@@ -49,6 +49,8 @@ from kernel.ids import request_id
 SUBSCRIPTIONS_MAX = 500
 #: Frames of one connection that are under way at a time; the next is not read before one of them is answered.
 FRAMES_MAX = 64
+#: How long a connection is not read after a frame that is none, or was one too many.
+REFUSED_PAUSE_S = 0.01
 #: How long a connection may stay without a key.
 AUTH_S_MAX = 10.0
 
@@ -75,6 +77,10 @@ class Ended(Exception):
         self.reason = reason
 
 
+class _Gone(Exception):
+    """The connection has ended while a subscription began."""
+
+
 class Connection:
     """A client's conversation. ``close(code, reason)`` ends it from this side, also where the reader is stuck."""
 
@@ -91,6 +97,7 @@ class Connection:
         self._outbox = Outbox(lambda: self._end(CLOSE_TOO_SLOW, "slow reader"))
         self._desk = Desk(hub.service, language)
         self._subscriptions: dict[Key, Subscription] = {}
+        self._beginning: Subscription | None = None
         self._secret = ""
         self._caller: Principal | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,9 +111,10 @@ class Connection:
         self._outbox.check(STUCK_S_MAX)
         if self.ended is not None:
             return
-        beats = [Beat(one.key[0], _product(one.key), one.seq) for one in self._subscriptions.values()]
+        begun = [one for one in self._subscriptions.values() if one.held is None]
+        beats = [Beat(one.key[0], _product(one.key), one.seq) for one in begun]
         now = to_text(self._hub.service.clock.now_us())
-        seq = self._hub.mirror.seq if self._hub.mirror.is_open else self._hub.service.sequencer.tail.seq
+        seq = self._hub.feed.seq if self._hub.feed.is_open else self._hub.service.sequencer.tail.seq
         self._say(Heartbeat(seq, now, beats))
 
     def check_key(self) -> None:
@@ -150,7 +158,10 @@ class Connection:
             self._hub.part(self)
             for one in self._subscriptions.values():
                 self._hub.remove(one)
+            if self._beginning is not None:
+                self._hub.remove(self._beginning)
             self._subscriptions.clear()
+            self._outbox.close()
             writing.cancel()
             await asyncio.shield(self._finish())
 
@@ -215,6 +226,8 @@ class Connection:
             request = read_frame(frame) or read(frame)
         except H2MarketError as error:
             self._refuse(error, _id_of(frame))
+            # What came with it waits: without a pause the loop would refuse all of it before anybody else's turn.
+            await asyncio.sleep(REFUSED_PAUSE_S)
             return
         await self._room.acquire()
         task = asyncio.create_task(self._answer(request))
@@ -278,39 +291,36 @@ class Connection:
                 field="channel", rule="subscriptions_max",
                 message=f"A connection has at most {SUBSCRIPTIONS_MAX} subscriptions.",
             )  # fmt: skip
-        await self._hub.open()
-        if key[0] != "own":
-            self._hub.check(key[1])
-        since = request.since if self._hub.check_since(request.since) else None
-        self._drop(key)
         one = Subscription(key, self._outbox, request.depth, request.throttle_ms / 1_000)
-        await self._begin(one, since, request.id)
+        await self._begin(one, request.since, request.id)
 
     async def _begin(self, one: Subscription, since: int | None, name: str | None) -> None:
-        """Lets a subscription begin: what happens from now on is heard before the past is told."""
-        if self.ended is not None:
-            return
-        channel = one.key[0]
-        is_state = channel in ("book", "orders", "ticker")
-        if is_state and not self._hub.is_current(one, since):
-            since = None
-        self._subscriptions[one.key] = one
-        self._hub.add(one)
-        seq = self._hub.mirror.seq if since is None else since
-        self._say(Subscribed(name, channel, _product(one.key), seq, since is not None))
-        if is_state:
-            self._hub.begin(one, since)
-        else:
-            one.held = []
-            await self._hub.tell_past(one, since)
+        """Lets a subscription begin. Until it does, the one that it takes the place of goes on."""
+
+        def start(seq: int, resumed: bool) -> None:
+            if self.ended is not None:
+                raise _Gone
+            self._drop(one.key)
+            self._subscriptions[one.key] = one
+            self._say(Subscribed(name, one.key[0], _product(one.key), seq, resumed))
+
+        self._beginning = one
+        try:
+            await self._hub.begin(one, since, start)
+        except BaseException as error:
+            if self._subscriptions.get(one.key) is one:
+                del self._subscriptions[one.key]
+            self._hub.remove(one)
+            if not isinstance(error, _Gone):
+                raise
+        finally:
+            self._beginning = None
 
     async def _resync(self, request: Resync) -> None:
         key = self._key(request)
         known = self._subscriptions.get(key)
         if known is None:
             raise NotFound(field="channel", kind="subscription", id=f"{request.channel} {key[1]}".strip())
-        await self._hub.open()
-        self._drop(key)
         one = Subscription(key, self._outbox, known.depth, known.throttle_s)
         await self._begin(one, None, request.id)
 

@@ -55,10 +55,11 @@ class Desk:
             commands = [PlaceOrder(participant_id, key_id, terms) for terms in request.terms]
         else:
             commands = [place_command(participant_id, key_id, order) for order in request.orders]
+        on_disconnect = self.on_disconnect  # as it was set when the orders came: what is set later is for later ones
         results = await self._sequencer.submit_many(
             [Envelope(command, key_id, order_key(command)) for command in commands]
         )
-        if self.on_disconnect == "cancel_placed":
+        if on_disconnect == "cancel_placed":
             await self._remember(results)
         entries = [
             self._entry(command.terms.client_order_id, result, index)

@@ -34,13 +34,11 @@ from kernel.quantity import divide_half_even, format_money
 
 def trade_item(event: e.Traded, at: int, *, recalled: bool = False) -> TradeItem:
     """A trade as everybody sees it."""
-    taker: Side | None = None
-    if event.taker_order_id:
-        taker = "sell" if event.taker_order_id == event.sell_order_id else "buy"
+    sides: dict[int, Side] = {event.buy_order_id: "buy", event.sell_order_id: "sell"}
     return TradeItem(
         seq=event.trade_id, at=to_text(at), trade_id=f"T{event.trade_id}", product_id=event.product_id,
-        price=price_text(event.price_fen_per_kg), loads=event.loads, taker_side=taker, leg=event.leg,
-        recalled=recalled,
+        price=price_text(event.price_fen_per_kg), loads=event.loads, taker_side=sides.get(event.taker_order_id),
+        leg=event.leg, recalled=recalled,
     )  # fmt: skip
 
 
@@ -139,6 +137,7 @@ _RECALLS: dict[type[Event], Any] = {
     e.TradeRecalled: "recalled",
     e.TradeRecallRefused: "refused",
     e.TradeRecallRejected: "rejected",
+    e.TradeRecallWithdrawn: "withdrawn",
     e.TradeRecallExpired: "expired",
 }
 _MONEY: dict[type[Event], Any] = {

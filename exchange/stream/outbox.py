@@ -15,6 +15,8 @@ from typing import Protocol
 #: Messages and bytes that wait for one reader before it is cut off.
 MESSAGES_MAX = 10_000
 BYTES_MAX = 16 << 20
+#: A snapshot of many messages waits for its reader while so much is waiting for it.
+ROOM_BYTES = 1 << 20
 #: How long a reader may take nothing at all.
 STUCK_S_MAX = 20.0
 
@@ -37,6 +39,8 @@ class Outbox:
         self._waiting: deque[bytes | Due] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self._sending_since: float | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -46,9 +50,11 @@ class Outbox:
             return
         self._waiting.append(message)
         self._bytes += len(message)
+        if self._bytes > ROOM_BYTES:
+            self._has_room.clear()
         self._news.set()
         if len(self._waiting) > self.messages_max or self._bytes > self.bytes_max:
-            self._give_up()
+            self.give_up()
 
     def put_due(self, due: Due) -> None:
         """Queues something that will say how things are when its turn comes."""
@@ -56,26 +62,46 @@ class Outbox:
             self._waiting.append(due)
             self._news.set()
 
+    async def room(self) -> None:
+        """Returns when there is room for a message of many, or nobody to send it to."""
+        await self._has_room.wait()
+
+    def close(self) -> None:
+        """Nothing more is sent: whoever waits for room need not."""
+        self._cut = None
+        self._has_room.set()
+
     def check(self, stuck_s_max: float) -> None:
         """Cuts off a reader that has taken nothing for too long."""
         since = self._sending_since
         if since is not None and self._loop.time() - since > stuck_s_max:
-            self._give_up()
+            self.give_up()
 
-    def _give_up(self) -> None:
-        cut, self._cut = self._cut, None
+    def give_up(self) -> None:
+        """Cuts off the reader, and drops what waits for it."""
+        cut = self._cut
+        self.close()
         self._waiting.clear()
         if cut is not None:
             cut()
 
     async def run(self, send: Callable[[str], Awaitable[None]]) -> None:
-        """Sends what comes until it is cancelled. ``send`` waits while the reader's buffers are full."""
+        """Sends what comes until it is cancelled or the reader is gone. ``send`` waits while the reader's buffers are
+        full."""
+        try:
+            await self._run(send)
+        finally:
+            self.close()  # whoever waits for room would wait for ever
+
+    async def _run(self, send: Callable[[str], Awaitable[None]]) -> None:
         waiting = self._waiting
         while True:
             while waiting:
                 due = waiting.popleft()
                 if isinstance(due, bytes):
                     self._bytes -= len(due)
+                    if self._bytes <= ROOM_BYTES:
+                        self._has_room.set()
                     message: bytes | None = due
                 else:
                     message = due.render()

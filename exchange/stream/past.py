@@ -19,6 +19,7 @@ from exchange.stream.said_own import AnyOwnItem, OwnOrder
 from exchange.stream.said_prints import RecalledItem, TradeItem
 from exchange.stream.said_status import StatusItem
 from exchange.tables import ContestedTradeRow, OrderRecallRow, OrderRow, TradeRow
+from exchange.views import OPEN
 from kernel.clock import to_text
 from kernel.feed import read_stored
 from kernel.messages import Recorded
@@ -83,6 +84,18 @@ class Past:
             return participant_id is None or name == participant_id
 
         return [item for one in page for item in own_items(one, wanted, owner, standings.get)]
+
+    async def open_orders(self, participant_id: str) -> list[int]:
+        """The company's orders that are open now, by their rows."""
+
+        def read() -> list[int]:
+            query = select(OrderRow.id).where(
+                OrderRow.participant_id == participant_id, col(OrderRow.status).in_(OPEN)
+            )  # fmt: skip
+            with self._service.store.reading() as session:
+                return list(session.exec(query))
+
+        return await asyncio.to_thread(read)
 
     async def latest_trades(self, product_id: str, until: int) -> list[TradeItem]:
         """The latest trades up to an event, oldest first."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -142,12 +143,13 @@ def read(frame: str | bytes) -> AnyRequest:
 
 def _plain(error: ValidationError) -> InvalidRequest:
     """The fields as the client wrote them: without the name of the message in front; ``op`` for one that is none."""
-    errors = []
-    for one in error.errors(include_url=False):
-        location = one["loc"]
-        if one["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            location = ("op",)
-        elif location and location[0] in _OPS:
-            location = location[1:]
-        errors.append({**one, "loc": location})
-    return from_validation(errors)
+    return from_validation(_named(one) for one in error.errors(include_url=False, include_input=False))
+
+
+def _named(one: Mapping[str, Any]) -> dict[str, Any]:
+    location = one["loc"]
+    if one["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        location = ("op",)
+    elif location and location[0] in _OPS:
+        location = location[1:]
+    return {**one, "loc": location}

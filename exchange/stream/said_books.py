@@ -69,13 +69,15 @@ class SingleChange(Part, frozen=True, gc=False):
 
 
 class OrdersSnapshot(Said, frozen=True, tag="orders_snapshot"):
-    """All orders that rest in a book, each side in order of priority."""
+    """All orders that rest in a book, each side in order of priority. Of many orders it comes in parts: ``more`` says
+    that another one follows, whose orders stand behind these."""
 
     product_id: str
     seq: int
     bids: list[Single]
     asks: list[Single]
     checksum: int
+    more: bool
 
 
 class OrdersDelta(Said, frozen=True, tag="orders"):

@@ -73,7 +73,7 @@ class RecallItem(OwnItem, frozen=True, tag="recall", kw_only=True):
     """A recall of a trade of an own order. At ``recalled`` the order executed ``loads`` less, and stays as it is
     otherwise; the haulage of an implied match counts no loads of its buyer."""
 
-    change: Literal["requested", "approved", "recalling", "recalled", "refused", "rejected", "expired"]
+    change: Literal["requested", "approved", "recalling", "recalled", "refused", "rejected", "withdrawn", "expired"]
     recall_id: str
     trade_id: str
     order_id: str
@@ -148,12 +148,14 @@ AnyOwnItem = OrderItem | FillItem | RecallItem | MoneyItem | CapacityItem | Trad
 
 
 class OwnSnapshot(Said, frozen=True, tag="own_snapshot"):
-    """The company's open orders, oldest first, and its limits."""
+    """The company's open orders, oldest first, and its limits. Of many orders it comes in parts: ``more`` says that
+    another one follows."""
 
     seq: int
     participant_id: str
     orders: list[OwnOrder]
     limits: LimitsItem
+    more: bool
 
 
 class Own(Said, frozen=True, tag="own"):

@@ -9,8 +9,8 @@ from exchange.stream.base import Item, Part, Said
 
 
 class TradeItem(Item, frozen=True, tag="trade", kw_only=True):
-    """A trade without its parties. ``taker_side`` is null where both sides traded at one price (an auction, an
-    agreement); ``leg`` is the part of an implied match."""
+    """A trade without its parties. ``taker_side`` is null where neither side came to the other (an auction, an
+    agreement, the leg of an implied match between two who rested); ``leg`` is the part of an implied match."""
 
     trade_id: str
     product_id: str

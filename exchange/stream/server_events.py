@@ -25,6 +25,8 @@ from kernel.messages import Recorded
 #: Events read at a time, and how long a reader rests between two looks at the log.
 PAGE_EVENTS = 500
 REST_S = 0.05
+#: A position is less than 2**63.
+POSITION_DIGITS_MAX = 19
 #: A comment goes out so often, so that proxies and readers know that the connection lives.
 COMMENT_EVERY_S = 10.0
 _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"),
@@ -137,7 +139,8 @@ def _position(last_event_id: bytes | None, query: bytes, tail: int) -> int:
         return tail
     if last_event_id is not None:
         field, text = "Last-Event-ID", last_event_id.decode("latin-1")
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > tail:
+    is_position = text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX
+    if not is_position or int(text) > tail:
         raise InvalidInput(
             field, "position", f"Give a position of the log, from 0 to {tail}.", f"请提供 0 至 {tail} 的日志位置。"
         )

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from exchange.stream.base import Channel
-from exchange.stream.outbox import Outbox
+from exchange.stream.outbox import MESSAGES_MAX, Outbox
 from exchange.stream.shared import Shared
 
 Key = tuple[Channel, str]  # the channel and the product, "" for all
@@ -55,10 +55,20 @@ class Subscription:
         if snapshot is not None:
             self._outbox.put(snapshot)
 
+    def say(self, part: bytes) -> None:
+        """Sends a part of what it begins with."""
+        self._outbox.put(part)
+
+    async def room(self) -> None:
+        """Returns when the reader has taken most of what waits for it, or is gone."""
+        await self._outbox.room()
+
     def push(self, shared: Shared[Any]) -> None:
         """Sends a message, after those that were pushed before."""
         if self.held is not None:
             self.held.append(shared)
+            if len(self.held) > MESSAGES_MAX:
+                self._outbox.give_up()
             return
         self.tell(shared)
 
@@ -73,12 +83,16 @@ class Subscription:
         for shared in held:
             if shared.seq > self.seq:
                 self.push(shared)
+        if self._pending is not None:
+            self._queue()
 
     def offer(self, shared: Shared[Any]) -> None:
         """Says how things are now, as soon as the throttle and the reader allow."""
         self._pending = shared if self._pending is None else self._pending.merged(shared)
-        if self._turn is not None:
-            return
+        if self._turn is None and self.held is None:
+            self._queue()
+
+    def _queue(self) -> None:
         self._turn = turn = _Turn(self)
         wait_s = self._next_at - self._loop.time() if self.throttle_s else 0
         if wait_s > 0:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
 from exchange import events as e
-from exchange.book import Book, Ladder
 from exchange.changes import Printed
 from exchange.model import TradeFacts
-from exchange.state import ExchangeState
 from exchange.stream.base import price_text
-from exchange.stream.books import implied_prices
+from exchange.stream.faces import Face, Row
 from exchange.stream.said_books import ImpliedLevel
 from exchange.stream.said_prints import Quote, TickerItem, Tickers
 from exchange.stream.shared import Shared
@@ -134,19 +132,14 @@ class SharedTickers(Shared[Tickers]):
         return SharedTickers(Tickers(0, later.message.product_id, later.seq, tickers))
 
 
-def ticker_of(state: ExchangeState, product_id: str, day: Day, seq: int) -> TickerItem | None:
-    """A product at a glance, as it is after event ``seq``; None for one that is not listed."""
-    product = state.products.get(product_id)
-    if product is None:
-        return None
-    book = state.books.get(product_id)
-    bid, ask = quotes(book)
-    traded = day.of(product_id)
-    last = book.last_price if book is not None else 0
+def ticker_of(face: Face, day: Day, seq: int) -> TickerItem:
+    """A product at a glance, as it is after event ``seq``."""
+    bid, ask = quotes(face)
+    traded = day.of(face.product_id)
     average = divide_half_even(traded.price_loads, traded.loads) if traded.loads else 0
     return TickerItem(
-        product_id, seq, product.phase, bid, ask, _price(last), _price(product.reference_price_fen), traded.trades,
-        traded.loads, _price(traded.high), _price(traded.low), _price(average),
+        face.product_id, seq, face.phase, bid, ask, _price(face.last_price), _price(face.reference_price),
+        traded.trades, traded.loads, _price(traded.high), _price(traded.low), _price(average),
     )  # fmt: skip
 
 
@@ -154,21 +147,18 @@ def _price(fen_per_kg: int) -> str | None:
     return price_text(fen_per_kg) if fen_per_kg else None
 
 
-def quotes(book: Book | None) -> tuple[Quote | None, Quote | None]:
+def quotes(face: Face) -> tuple[Quote | None, Quote | None]:
     """The best bid and ask; an implied price only where it is better than the direct one."""
-    if book is None:
-        return None, None
-    implied_bid, implied_ask = implied_prices(book)
-    return _best(book.bids, implied_bid), _best(book.asks, implied_ask)
+    implied_bid, implied_ask = face.implied
+    return _best(face.bids, implied_bid, 1), _best(face.asks, implied_ask, -1)
 
 
-def _best(ladder: Ladder, implied: ImpliedLevel | None) -> Quote | None:
-    price = ladder.best_price()
-    direct = None if price is None else Quote(price_text(price), ladder.levels[price].loads, False)
+def _best(rows: Sequence[Row], implied: ImpliedLevel | None, sign: int) -> Quote | None:
+    direct = Quote(price_text(rows[0][0]), rows[0][1], False) if rows else None
     if implied is None:
         return direct
-    if price is not None:
+    if rows:
         fen = int(implied.price.replace(".", ""))
-        if (fen - price) * ladder.sign <= 0:
+        if (fen - rows[0][0]) * sign <= 0:
             return direct
     return Quote(implied.price, implied.loads, True)

@@ -1,31 +1,23 @@
-"""Who listens for what, and what each turn of the mirror says to them."""
+"""Who listens for what of the market, and what each turn of the feed says to them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from exchange import events as e
-from exchange.model import CapacityLimit, MoneyLimit, Order, OrderRecall
-from exchange.phases import indicative
 from exchange.state import ExchangeState
 from exchange.stream.base import price_text
-from exchange.stream.books import BookView, OrdersView
-from exchange.stream.items import (
-    limits_item,
-    own_items,
-    own_order,
-    product_of,
-    recalled_items,
-    status_item,
-    trade_item,
-)
-from exchange.stream.mirror import Mirror, Turn
-from exchange.stream.said_own import AnyOwnItem, Own, OwnOrder, OwnSnapshot
+from exchange.stream.books import BookView
+from exchange.stream.faces import Face
+from exchange.stream.feed import Turn
+from exchange.stream.items import product_of, recalled_items, status_item, trade_item
+from exchange.stream.said_books import SingleChange
 from exchange.stream.said_prints import RecalledItem, TickerItem, Tickers, TickerSnapshot, TradeItem, Trades
-from exchange.stream.said_status import IndicativeItem, ProductStatusPart, Status, StatusItem, StatusSnapshot
+from exchange.stream.said_status import ProductStatusPart, Status, StatusItem, StatusSnapshot
 from exchange.stream.shared import Shared
+from exchange.stream.singles import OrdersView, merge
 from exchange.stream.subscription import Subscription
 from exchange.stream.tickers import Day, SharedTickers, opened_day, ticker_of
 from kernel.clock import to_text
@@ -38,53 +30,77 @@ class Books:
     """Price levels by product and depth, and single orders by product."""
 
     def __init__(self) -> None:
-        self._levels: dict[str, dict[int, tuple[BookView, set[Subscription]]]] = {}
-        self._singles: dict[str, tuple[OrdersView, set[Subscription]]] = {}
+        self.depths: dict[str, int] = {}  # by product: the deepest that somebody looks at
+        self.singles: dict[str, OrdersView] = {}
+        self._wanted: dict[str, dict[int, set[Subscription]]] = {}
+        self._readers: dict[str, set[Subscription]] = {}
+        self._levels: dict[str, dict[int, BookView]] = {}
+        self._listeners: set[Subscription] = set()  # those that have what they begin with
 
-    def levels(self, mirror: Mirror, product_id: str, one: Subscription) -> BookView:
-        """Adds a listener for levels; gives the view that its snapshot is made from."""
-        depths = self._levels.setdefault(product_id, {})
-        if one.depth not in depths:
-            depths[one.depth] = BookView(mirror.state, product_id, one.depth, mirror.seq), set()
-        view, listeners = depths[one.depth]
-        listeners.add(one)
-        return view
+    def want(self, one: Subscription) -> None:
+        """From now on what happens to the book is looked at."""
+        product_id = one.key[1]
+        if one.key[0] == "orders":
+            self._readers.setdefault(product_id, set()).add(one)
+            if product_id not in self.singles:
+                self.singles[product_id] = OrdersView(product_id)
+        else:
+            self._wanted.setdefault(product_id, {}).setdefault(one.depth, set()).add(one)
+            self.depths[product_id] = max(self._wanted[product_id])
 
-    def singles(self, mirror: Mirror, product_id: str, one: Subscription) -> OrdersView:
-        """Adds a listener for single orders; gives the view that its snapshot is made from."""
-        if product_id not in self._singles:
-            self._singles[product_id] = OrdersView(product_id, mirror.seq), set()
-        view, listeners = self._singles[product_id]
-        listeners.add(one)
-        return view
+    def begin(self, one: Subscription) -> None:
+        """From now on the listener hears of it."""
+        self._listeners.add(one)
+
+    def view(self, one: Subscription) -> BookView | None:
+        """The levels as they stand, if somebody else looks at as many."""
+        return self._levels.get(one.key[1], {}).get(one.depth)
+
+    def see(self, face: Face, depth: int, seq: int) -> BookView:
+        """The levels as they stand after event ``seq``; a face with so many, read when all until then was told."""
+        return self._levels.setdefault(face.product_id, {}).setdefault(depth, BookView(face, depth, seq))
 
     def remove(self, one: Subscription) -> None:
         """Takes a listener out, and the view with the last of them."""
         product_id = one.key[1]
-        depths = self._levels.get(product_id, {})
-        if one.key[0] == "book" and one.depth in depths:
-            listeners = depths[one.depth][1]
-            listeners.discard(one)
-            if not listeners:
-                del depths[one.depth]
-            if not depths:
-                del self._levels[product_id]
-        elif one.key[0] == "orders" and product_id in self._singles:
-            listeners = self._singles[product_id][1]
-            listeners.discard(one)
-            if not listeners:
-                del self._singles[product_id]
+        self._listeners.discard(one)
+        if one.key[0] == "orders":
+            readers = self._readers.get(product_id, set())
+            readers.discard(one)
+            if not readers:
+                self._readers.pop(product_id, None)
+                self.singles.pop(product_id, None)
+            return
+        depths = self._wanted.get(product_id, {})
+        readers = depths.get(one.depth, set())
+        readers.discard(one)
+        if not readers:
+            depths.pop(one.depth, None)
+            self._levels.get(product_id, {}).pop(one.depth, None)
+        if depths:
+            self.depths[product_id] = max(depths)
+        else:
+            for known in (self._wanted, self._levels, self.depths):
+                known.pop(product_id, None)
 
     def publish(self, turn: Turn) -> None:
         """Tells what changed of the books that somebody looks at."""
-        if not self._levels and not self._singles:
-            return
-        for product_id, touched in turn.touched.items():
-            for view, listeners in self._levels.get(product_id, {}).values():
-                _offer(listeners, view.delta(turn.state, touched))
-            if product_id in self._singles:
-                single_view, listeners = self._singles[product_id]
-                _offer(listeners, single_view.delta(turn.state, touched))
+        for product_id, depths in self._levels.items():
+            if product_id in turn.faces:
+                face, seq = turn.faces[product_id]
+                for depth, view in depths.items():
+                    self._offer(self._wanted[product_id][depth], view.delta(face, seq))
+        for product_id, singles in self.singles.items():
+            kept: dict[str, SingleChange] = {}
+            for look in turn.looks:
+                if product_id in look.moves:
+                    merge(kept, singles.take(look.moves[product_id], look.last))
+            if kept:
+                self._offer(self._readers[product_id], singles.delta(list(kept.values())))
+
+    def _offer(self, readers: set[Subscription], shared: Shared[Any] | None) -> None:
+        if shared is not None:
+            _offer(readers & self._listeners, shared)
 
 
 def _offer(listeners: Iterable[Subscription], shared: Shared[Any] | None) -> None:
@@ -117,14 +133,15 @@ class Prints:
         for product_id in trades.keys() | recalled.keys():
             new, gone = trades.get(product_id, []), recalled.get(product_id, [])
             seq = max(items[-1].seq for items in (new, gone) if items)
-            _push(self.listeners[product_id], Trades(0, product_id or None, seq, new, gone))
+            push(self.listeners[product_id], Trades(0, product_id or None, seq, new, gone))
 
     def _heard_by(self, product_id: str) -> list[str]:
         """Under which keys somebody listens to a product."""
         return [key for key in (product_id, "") if key in self.listeners]
 
 
-def _push(listeners: Iterable[Subscription], message: Any) -> None:
+def push(listeners: Iterable[Subscription], message: Any) -> None:
+    """Sends one message to many."""
     shared: Shared[Any] = Shared(message)
     for one in listeners:
         one.push(shared)
@@ -143,11 +160,9 @@ class Glances:
         self.day = day
         self._said.clear()
 
-    def snapshot(self, mirror: Mirror, product_id: str) -> TickerSnapshot:
-        """The tickers of one product or of all open ones."""
-        wanted = [product_id] if product_id else sorted(mirror.state.books)
-        tickers = [ticker_of(mirror.state, one, self.day, mirror.seq) for one in wanted]
-        return TickerSnapshot(product_id or None, mirror.seq, [one for one in tickers if one is not None])
+    def snapshot(self, product_id: str, faces: Iterable[Face], seq: int) -> TickerSnapshot:
+        """The tickers of one product or of all open ones, from what was read when all until ``seq`` was told."""
+        return TickerSnapshot(product_id or None, seq, [ticker_of(one, self.day, seq) for one in faces])
 
     def publish(self, turn: Turn) -> None:
         """Counts the turn's trades, and tells of the tickers that changed."""
@@ -162,10 +177,10 @@ class Glances:
             return
         everything = self.listeners.get("")
         changed: list[TickerItem] = []
-        for product_id, touched in turn.touched.items():
+        for product_id, (face, seq) in turn.faces.items():
             if everything or product_id in self.listeners:
-                item = ticker_of(turn.state, product_id, self.day, touched.seq)
-                if item is not None and self._is_news(item):
+                item = ticker_of(face, self.day, seq)
+                if self._is_news(item):
                     changed.append(item)
         changed.sort(key=lambda item: item.seq)
         for item in changed:
@@ -192,27 +207,11 @@ def _tickers(product_id: str | None, items: list[TickerItem]) -> SharedTickers:
 class Statuses:
     """What happens to the market and its products, by product, "" for all."""
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, due: Callable[[list[str]], None]) -> None:
         self.listeners: dict[str, set[Subscription]] = {}
-        self._mirror = mirror
-        self._due: dict[str, int] = {}  # products whose indicative price may have changed, and by which event
+        self._work_out = due
+        self._due: dict[str, None] = {}  # products whose indicative price may have changed
         self._timer: asyncio.TimerHandle | None = None
-
-    def snapshot(self, product_id: str) -> StatusSnapshot:
-        """The market and its products."""
-        state = self._mirror.state
-        wanted = [state.products[product_id]] if product_id else [book.product for book in state.books.values()]
-        products = [
-            ProductStatusPart(
-                one.id, one.phase, to_text(one.phase_until) if one.phase_until else None,
-                price_text(one.reference_price_fen) if one.reference_price_fen else None,
-            )
-            for one in sorted(wanted, key=lambda one: one.id)
-        ]  # fmt: skip
-        market = state.market
-        return StatusSnapshot(
-            product_id or None, self._mirror.seq, market.is_open, market.halted, market.day, products
-        )  # fmt: skip
 
     def publish(self, turn: Turn) -> None:
         """Tells what happened, and sees to the prices of the auctions under way."""
@@ -220,12 +219,8 @@ class Statuses:
             return
         items = [item for one in turn.others if (item := status_item(one)) is not None]
         if items:
-            self._say(items)
-        books = turn.state.books
-        for product_id, touched in turn.touched.items():
-            book = books.get(product_id)
-            if book is not None and book.product.phase == "auction":
-                self._due[product_id] = touched.seq
+            self.say(items, items[-1].seq)
+        self._due.update(turn.auctions())
         if self._due and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(INDICATIVE_EVERY_S, self._say_indicative)
 
@@ -236,113 +231,29 @@ class Statuses:
             self._timer.cancel()
             self._timer = None
 
-    def auctions(self, product_id: str) -> list[StatusItem]:
-        """What each auction under way would trade if it ended now."""
-        books = self._mirror.state.books
-        wanted = [product_id] if product_id else sorted(books)
-        return [
-            item for one in wanted if (item := _indicative(self._mirror.state, one, self._mirror)) is not None
-        ]  # fmt: skip
-
     def _say_indicative(self) -> None:
         self._timer = None
-        due, self._due = self._due, {}
-        if not self._mirror.is_open or not self.listeners:
-            return
-        items = [_indicative(self._mirror.state, product_id, self._mirror) for product_id in due]
-        found: list[StatusItem] = [item for item in items if item is not None]
-        if found:
-            self._say(found)
+        due, self._due = list(self._due), {}
+        if self.listeners:
+            self._work_out(due)
 
-    def _say(self, items: list[StatusItem]) -> None:
+    def say(self, items: Sequence[StatusItem], seq: int) -> None:
+        """Tells everybody concerned."""
         for product_id, listeners in self.listeners.items():
             fitting = [item for item in items if not product_id or product_of(item) in (None, product_id)]
             if fitting:
-                _push(listeners, Status(0, product_id or None, fitting[-1].seq, fitting))
+                push(listeners, Status(0, product_id or None, seq, fitting))
 
 
-def _indicative(state: ExchangeState, product_id: str, mirror: Mirror) -> IndicativeItem | None:
-    book = state.books.get(product_id)
-    if book is None or book.product.phase != "auction":
-        return None
-    outcome = indicative(book)
-    price, loads, surplus = (None, 0, 0) if outcome is None else outcome
-    return IndicativeItem(
-        seq=mirror.seq, at=to_text(mirror.at), product_id=product_id, loads=loads, surplus_loads=surplus,
-        price=None if price is None else price_text(price),
-    )  # fmt: skip
-
-
-class Companies:
-    """Each company's own business."""
-
-    def __init__(self) -> None:
-        self.listeners: dict[str, set[Subscription]] = {}
-
-    def snapshot(self, mirror: Mirror, participant_id: str) -> OwnSnapshot:
-        """The company's open orders and limits."""
-        state = mirror.state
-        recalled = state.recalls.orders
-        own = sorted(
-            (order for order in state.orders.values() if order.participant_id == participant_id),
-            key=lambda order: order.id,
+def status_snapshot(state: ExchangeState, product_id: str, seq: int) -> StatusSnapshot:
+    """The market and its products."""
+    wanted = [state.products[product_id]] if product_id else [book.product for book in state.books.values()]
+    products = [
+        ProductStatusPart(
+            one.id, one.phase, to_text(one.phase_until) if one.phase_until else None,
+            price_text(one.reference_price_fen) if one.reference_price_fen else None,
         )
-        return OwnSnapshot(
-            mirror.seq,
-            participant_id,
-            [own_order(order, recalled.get(order.id)) for order in own],
-            limits(mirror, participant_id),
-        )
-
-    def publish(self, turn: Turn) -> None:
-        """Tells each company that listens what happened to it."""
-        if not self.listeners:
-            return
-        orders, found = turn.orders, dict[str, list[AnyOwnItem]]()
-        standing = _standings(orders, turn.state.recalls.orders)
-
-        def owner(order_id: int) -> str | None:
-            order = orders.get(order_id)
-            return None if order is None else order.participant_id
-
-        for one in turn.recorded:
-            for item in own_items(one, self.listeners.__contains__, owner, standing):
-                found.setdefault(item.participant_id, []).append(item)
-        self._add_limits(turn, found)
-        for participant_id, items in found.items():
-            _push(self.listeners[participant_id], Own(0, max(item.seq for item in items), items))
-
-    def _add_limits(self, turn: Turn, found: dict[str, list[AnyOwnItem]]) -> None:
-        changes = turn.state.changes
-        capacities: dict[str, list[CapacityLimit]] = {}
-        for capacity in changes.capacity.values():
-            if capacity.participant_id in self.listeners:
-                capacities.setdefault(capacity.participant_id, []).append(capacity)
-        for participant_id in self.listeners:
-            if participant_id in changes.money or participant_id in capacities:
-                money = turn.state.account(participant_id).money
-                changed = capacities.get(participant_id, [])
-                seq = max(money.event_seq, *(one.event_seq for one in changed), 0)
-                found.setdefault(participant_id, []).append(limits_item(participant_id, money, changed, seq, turn.at))
-
-
-def _standings(orders: dict[int, Order], recalled: dict[int, OrderRecall]) -> Callable[[int], OwnOrder | None]:
-    """The orders of a turn as their owners see them, each made once."""
-    made: dict[int, OwnOrder] = {}
-
-    def standing(order_id: int) -> OwnOrder | None:
-        found = made.get(order_id)
-        if found is None and order_id in orders:
-            found = made[order_id] = own_order(orders[order_id], recalled.get(order_id))
-        return found
-
-    return standing
-
-
-def limits(mirror: Mirror, participant_id: str) -> Any:
-    """A company's limits as they stand."""
-    state = mirror.state
-    account = state.accounts.get(participant_id)
-    money = MoneyLimit(participant_id, 0, 0, 0, 0) if account is None else account.money
-    own = [one for one in state.capacities() if one.participant_id == participant_id]
-    return limits_item(participant_id, money, sorted(own, key=lambda one: one.id), mirror.seq, mirror.at)
+        for one in sorted(wanted, key=lambda one: one.id)
+    ]  # fmt: skip
+    market = state.market
+    return StatusSnapshot(product_id or None, seq, market.is_open, market.halted, market.day, products)

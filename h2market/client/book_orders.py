@@ -25,6 +25,7 @@ class BookOrders(Kept):
         super().__init__(product_id)
         self._sides: dict[Side, dict[Decimal, Queue]] = {"buy": {}, "sell": {}}
         self._places: dict[str, tuple[Side, Decimal]] = {}
+        self._more = False  # a snapshot of many orders is under way
 
     @property
     def bids(self) -> list[BookOrder]:
@@ -66,13 +67,23 @@ class BookOrders(Kept):
             self.take(said)
 
     def begin(self, said: OrdersSnapshot) -> None:
-        """Begins anew with a snapshot. Raises Broken where its checksum does not hold."""
-        self._sides, self._places = {"buy": {}, "sell": {}}, {}
+        """Begins anew with a snapshot, or goes on with the next part of it. Raises Broken where its checksum does not
+        hold."""
+        if not self._more:
+            self._sides, self._places, self.seq = {"buy": {}, "sell": {}}, {}, -1
+            self._set_live(False)
         for order in said.bids:
             self._add("buy", order)
         for order in said.asks:
             self._add("sell", order)
-        self._end(said.seq, said.checksum)
+        self._more = said.more
+        if not said.more:
+            self._end(said.seq, said.checksum)
+
+    def pause(self) -> None:
+        """The connection is away; what began with a part of a snapshot begins anew."""
+        super().pause()
+        self._more = False
 
     def take(self, said: OrdersDelta) -> None:
         """Takes in what changed. Raises Broken for a gap, for an order that is not here, and where the checksum does

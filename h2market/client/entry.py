@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from h2market.client.errors import NoAnswer, OutcomeUnknown, StreamError, error_of
+from h2market.client.errors import NoAnswer, OutcomeUnknown, Problem, StreamError, error_of
 from h2market.client.model import BatchEntry, Changed, NewOrder, Placed, Side
-from h2market.client.requests import BATCH_MAX, new_key
+from h2market.client.requests import BATCH_MAX, check_entries, new_key
 from h2market.client.said import AllCancelled, CancelledOrder, ChangedOne, PlacedMany, ProblemSaid, Reply
 from h2market.client.talk import UNCHANGED, Retry
 
 #: How long order entry waits for its answer.
 ANSWER_S = 30.0
+#: The longest wait that an answer may ask for.
+AGAIN_S_MAX = 60.0
 #: The longest frame that the exchange reads; it closes a connection that brings a longer one.
 FRAME_BYTES_MAX = 1 << 16
 
@@ -67,19 +69,29 @@ class OrderEntry:
         assert 0 < len(orders) <= BATCH_MAX, f"a batch has 1 to {BATCH_MAX} orders"
         ids = tuple(order.client_order_id for order in orders)
         frame = {"op": "place", "orders": orders}
-        said = await self._ask(frame, PlacedMany, timeout_s, OutcomeUnknown("place", client_order_ids=ids))
+        unknown = OutcomeUnknown("place", client_order_ids=ids)
+        said = await self._ask(frame, PlacedMany, timeout_s, unknown)
+        try:
+            check_entries(said.results, ids)
+        except msgspec.ValidationError as error:
+            raise unknown from error
         return said.results
 
     async def cancel(self, order_id: str, *, timeout_s: float | None = None) -> Changed:
         """Cancels what is open of an order. Raises NotFound for one that is not open."""
-        said = await self._change("cancel", ChangedOne, timeout_s, order_id=order_id)
-        return said.order
+        return await self._change_one("cancel", timeout_s, order_id)
 
     async def amend(
         self, order_id: str, *, price: Decimal | None = None, loads: int | None = None, timeout_s: float | None = None
     ) -> Changed:
         """Gives an order another price, another total of loads (executed ones included), or both."""
-        said = await self._change("amend", ChangedOne, timeout_s, order_id=order_id, price=price, loads=loads)
+        return await self._change_one("amend", timeout_s, order_id, price=price, loads=loads)
+
+    async def _change_one(self, op: str, timeout_s: float | None, order_id: str, **terms: Any) -> Changed:
+        key = new_key()
+        said = await self._change(op, ChangedOne, timeout_s, key, order_id=order_id, **terms)
+        if said.order.order_id != order_id:
+            raise OutcomeUnknown(op, idempotency_key=key)
         return said.order
 
     async def cancel_all(
@@ -92,12 +104,11 @@ class OrderEntry:
     ) -> tuple[CancelledOrder, ...]:
         """Cancels all open orders of the company, or those of a product, a side, or this key."""
         said = await self._change(
-            "cancel_all", AllCancelled, timeout_s, product_id=product_id, side=side, this_key=this_key
+            "cancel_all", AllCancelled, timeout_s, new_key(), product_id=product_id, side=side, this_key=this_key
         )
         return said.orders
 
-    async def _change(self, op: str, kind: type[Said], timeout_s: float | None, **terms: Any) -> Said:
-        key = new_key()
+    async def _change(self, op: str, kind: type[Said], timeout_s: float | None, key: str, **terms: Any) -> Said:
         told = {name: value for name, value in terms.items() if value is not None}
         frame = {"op": op, "idempotency_key": key, **told}
         return await self._ask(frame, kind, timeout_s, OutcomeUnknown(op, idempotency_key=key))
@@ -130,7 +141,8 @@ class OrderEntry:
             del self._asked[name]
         if isinstance(said, ProblemSaid):
             raise error_of(said.problem)
-        assert isinstance(said, kind), said
+        if not isinstance(said, kind):
+            raise unknown from StreamError(f"{frame['op']} was answered with {type(said).__name__}")
         return said
 
     async def _say(self, asked: _Asked) -> None:
@@ -162,9 +174,11 @@ def again_after_s(said: Reply) -> float | None:
     problems = [said.problem] if isinstance(said, ProblemSaid) else []
     if isinstance(said, PlacedMany):
         problems = [entry.problem for entry in said.results if entry.problem is not None]
-    waits = [
-        float(problem.params.get("retry_after_s", 0))
-        for problem in problems
-        if problem.status == 429 or problem.status >= 500
-    ]
+    waits = [_wait_s(problem) for problem in problems if problem.status == 429 or problem.status >= 500]
     return max(waits, default=None)
+
+
+def _wait_s(problem: Problem) -> float:
+    """The time that the exchange names, if it is one; nobody waits longer than `AGAIN_S_MAX`."""
+    named = problem.params.get("retry_after_s", 0)
+    return min(max(0.0, float(named)), AGAIN_S_MAX) if isinstance(named, int | float) else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 
+from h2market.client.errors import ClientError
 from h2market.client.said_base import Channel
 
 #: Levels, or orders, of each side that a checksum covers, best first.
@@ -28,6 +29,7 @@ class Kept(ABC):
         self.seq = -1
         self.is_live = False
         self._news = asyncio.Event()
+        self._ended: ClientError | None = None
 
     @property
     def name(self) -> tuple[Channel, str | None]:
@@ -35,9 +37,13 @@ class Kept(ABC):
         return self.channel, self.product_id
 
     async def changed(self) -> None:
-        """Returns when something has changed since this was last awaited."""
-        await self._news.wait()
-        self._news.clear()
+        """Returns when something has changed since this was last awaited. Raises what ended it, once nothing more will
+        come: a StreamError, or the ApiError of a refusal."""
+        if self._ended is None:
+            await self._news.wait()
+            self._news.clear()
+        if self._ended is not None:
+            raise self._ended
 
     @abstractmethod
     def hear(self, said: object) -> None:
@@ -56,6 +62,12 @@ class Kept(ABC):
     def pause(self) -> None:
         """The connection is away."""
         self._set_live(False)
+
+    def fail(self, error: ClientError) -> None:
+        """Nothing more will come."""
+        self._ended = self._ended or error
+        self.is_live = False
+        self._news.set()
 
     def _set_live(self, live: bool) -> None:
         if self.is_live != live:

@@ -51,16 +51,29 @@ class LogReading:
         if "data" in fields:
             try:
                 event = read_event(fields["data"])
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise NoAnswer(f"GET {EVENTS} said what cannot be read: {error}") from error
             if event is not None:
                 self._waiting.append(event)
         if "id" not in fields:
             return []
-        self.position = int(fields["id"])
-        self._patience, self._failure = Patience(self._retry), NoAnswer(f"GET {EVENTS} was ended by the exchange")
         found, self._waiting = self._waiting, []
+        if not self._gets_on(fields["id"]):
+            return []  # said before
         return found
+
+    def _gets_on(self, given: str) -> bool:
+        """Takes in an id; False for one that is behind. Raises NoAnswer for what is no position."""
+        if not (given.isascii() and given.isdecimal()):
+            raise NoAnswer(f"GET {EVENTS} said what is no position: {given!r:.40}")
+        position = int(given[:20])
+        is_news = self.position is None or position > self.position
+        # A server that only ever repeats itself and hangs up does not renew anybody's patience.
+        if is_news or time.monotonic() - self.began_s > self._retry.pause_s_max:
+            self._patience, self._failure = Patience(self._retry), NoAnswer(f"GET {EVENTS} was ended by the exchange")
+        if is_news:
+            self.position = position
+        return is_news
 
     def refused(self, answer: Answer) -> None:
         """The exchange does not let it read. Raises the ApiError unless it may do so later."""

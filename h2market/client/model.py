@@ -171,7 +171,7 @@ class RecallStep(msgspec.Struct, frozen=True):
 
 
 class PublicTrade(msgspec.Struct, frozen=True):
-    """A trade without its parties. ``taker_side`` is None where both sides traded at one price."""
+    """A trade without its parties. ``taker_side`` is None where neither side came to the other."""
 
     trade_id: str
     product_id: str
@@ -215,6 +215,15 @@ class Level(msgspec.Struct, frozen=True):
     price: Decimal
     loads: int
     orders: int
+
+    def __post_init__(self) -> None:
+        check_price(self.price)
+
+
+def check_price(price: Decimal) -> None:
+    """Raises ValueError, and so msgspec.ValidationError where it is read, for what no book can be sorted by."""
+    if not price.is_finite():
+        raise ValueError(f"{price} is no price")
 
 
 class Depth(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from zlib import crc32
 
-from h2market.client.kept import CHECKED, Kept
+from h2market.client.kept import CHECKED, Broken, Kept
 from h2market.client.model import Level
 from h2market.client.said_base import Channel
 from h2market.client.said_market import BookDelta, BookSnapshot, ImpliedLevel
@@ -56,7 +56,9 @@ class OrderBook(Kept):
             self.take(said)
 
     def begin(self, said: BookSnapshot) -> None:
-        """Begins anew with a snapshot. Raises Broken where its checksum does not hold."""
+        """Begins anew with a snapshot. Raises Broken where it is of another depth, or its checksum does not hold."""
+        if said.depth != self.depth:
+            raise Broken(f"{self.product_id}: a snapshot of {said.depth} levels, where {self.depth} were asked for")
         self._bids = {level.price: level for level in said.bids}
         self._asks = {level.price: level for level in said.asks}
         self.implied_bid, self.implied_ask = said.implied_bid, said.implied_ask

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from h2market.client.errors import ClientError, FieldError, OutcomeUnknown, Problem
+from h2market.client.errors import ClientError, FieldError, NoAnswer, OutcomeUnknown, Problem
 from h2market.client.model import (
     BatchAnswer,
     BatchEntry,
@@ -67,8 +67,15 @@ def new_key() -> str:
 def place(order: NewOrder, retry: Retry) -> Talk[Placed]:
     """Places an order once, and does not end before it is known whether it was taken, as far as patience goes."""
     request = Request("POST", "/v1/orders", body=_encode(order), client_order_ids=(order.client_order_id,))
+
+    def read(content: bytes) -> Placed:
+        placed = _placed(content)
+        if placed.client_order_id != order.client_order_id:
+            raise msgspec.ValidationError(f"it tells of the order {placed.client_order_id!r:.80}")
+        return placed
+
     try:
-        return (yield from settle(request, retry, _placed))
+        return (yield from settle(request, retry, read))
     except OutcomeUnknown as unknown:
         entry = yield from _look_up(order.client_order_id, retry, unknown)
         if entry is None:
@@ -81,8 +88,14 @@ def place_batch(orders: Sequence[NewOrder], retry: Retry) -> Talk[tuple[BatchEnt
     assert 0 < len(orders) <= BATCH_MAX, f"a batch has 1 to {BATCH_MAX} orders"
     ids = tuple(order.client_order_id for order in orders)
     request = Request("POST", "/v1/orders/batch", body=_encode({"orders": orders}), client_order_ids=ids)
+
+    def read(content: bytes) -> BatchAnswer:
+        answer = _batch(content)
+        check_entries(answer.results, ids)
+        return answer
+
     try:
-        answer = yield from settle(request, retry, _batch, _has_unsettled)
+        answer = yield from settle(request, retry, read, _has_unsettled)
         entries = answer.results
         unknown = OutcomeUnknown("POST /v1/orders/batch", client_order_ids=ids)
     except OutcomeUnknown as error:
@@ -94,6 +107,17 @@ def place_batch(orders: Sequence[NewOrder], retry: Retry) -> Talk[tuple[BatchEnt
             found = yield from _look_up(entry.client_order_id, retry, unknown)
         settled.append(found or entry)
     return tuple(settled)
+
+
+def check_entries(entries: Sequence[BatchEntry], ids: tuple[str, ...]) -> None:
+    """Raises msgspec.ValidationError unless there is an order or a problem for each id, in their order."""
+    if tuple(entry.client_order_id for entry in entries) != ids:
+        raise msgspec.ValidationError("its entries are not those of the orders that were sent")
+    for entry in entries:
+        if entry.order is None and entry.problem is None:
+            raise msgspec.ValidationError(f"it says nothing of {entry.client_order_id}")
+        if entry.order is not None and entry.order.client_order_id != entry.client_order_id:
+            raise msgspec.ValidationError(f"for {entry.client_order_id} it tells of another order")
 
 
 def _has_unsettled(answer: BatchAnswer) -> bool:
@@ -139,26 +163,47 @@ def _fills(order: Order, retry: Retry) -> Talk[tuple[Fill, ...]]:
     cursor: str | None = None
     while order.executed_loads:
         page = yield from trades(retry, order.product_id, PAGE_MAX, cursor)
-        younger = [trade for trade in page.items if int(trade.trade_id[1:]) > int(order.order_id[1:])]
+        younger = [trade for trade in page.items if _number(trade.trade_id) > _number(order.order_id)]
         found += [
-            Fill(one.trade_id, one.price, one.loads, one.leg) for one in younger if one.order_id == order.order_id
+            Fill(one.trade_id, one.price, one.loads, one.leg)
+            for one in younger
+            if one.order_id == order.order_id and not one.recalled
         ]
-        cursor = page.next_cursor
+        cursor = next_cursor(page, cursor)
         if cursor is None or len(younger) < len(page.items):
             break
     return tuple(reversed(found))
 
 
+def _number(numbered: str) -> int:
+    """The position in an id. Raises NoAnswer for what is no id of the exchange's."""
+    digits = numbered[1:20]
+    if not (digits.isascii() and digits.isdecimal()):
+        raise NoAnswer(f"the exchange does not name anything {numbered!r:.40}")
+    return int(digits)
+
+
 def cancel(order_id: str, key: str, retry: Retry) -> Talk[Changed]:
     """Cancels what is open of an order."""
-    return (yield from settle(Request("DELETE", f"/v1/orders/{order_id}", key=key or new_key()), retry, _changed))
+    request = Request("DELETE", f"/v1/orders/{order_id}", key=key or new_key())
+    return (yield from settle(request, retry, _changed_of(order_id)))
 
 
 def amend(order_id: str, price: Decimal | None, loads: int | None, key: str, retry: Retry) -> Talk[Changed]:
     """Gives an order another price, another total of loads, or both."""
     body = _encode(_without_none(price=price, loads=loads))
     request = Request("PATCH", f"/v1/orders/{order_id}", body=body, key=key or new_key())
-    return (yield from settle(request, retry, _changed))
+    return (yield from settle(request, retry, _changed_of(order_id)))
+
+
+def _changed_of(order_id: str) -> Callable[[bytes], Changed]:
+    def read(content: bytes) -> Changed:
+        changed = _changed(content)
+        if changed.order_id != order_id:
+            raise msgspec.ValidationError(f"it tells of the order {changed.order_id!r:.80}")
+        return changed
+
+    return read
 
 
 def order(order_id: str, retry: Retry) -> Talk[Order]:
@@ -169,6 +214,8 @@ def order(order_id: str, retry: Retry) -> Talk[Order]:
 def find_order(client_order_id: str, retry: Retry) -> Talk[Order | None]:
     """The order that was sent under a client order id, whatever became of it."""
     page = yield from orders(retry, client_order_id=client_order_id)
+    if any(order.client_order_id != client_order_id for order in page.items):
+        raise NoAnswer(f"asked for the order {client_order_id}, the answer tells of another one")
     return page.items[0] if page.items else None
 
 
@@ -188,7 +235,7 @@ def recall(trade_id: str, retry: Retry) -> Talk[Recall]:
 
 
 def decide_recall(trade_id: str, step: str, reason: str, key: str, retry: Retry) -> Talk[RecallStep]:
-    """A decision of the operator: ``approval``, ``confirmation``, or ``rejection`` with its reason."""
+    """A step of a recall: ``approval``, ``confirmation``, ``withdrawal``, or ``rejection`` with its reason."""
     body = _encode({"reason": reason}) if step == "rejection" else None
     request = Request("POST", f"/v1/trades/{trade_id}/recall/{step}", body=body, key=key or new_key())
     return (yield from settle(request, retry, _step))
@@ -200,6 +247,13 @@ def recalls(retry: Retry, limit: int = PAGE_MAX, cursor: str | None = None, **wa
 
 
 # --- lists, page by page
+
+
+def next_cursor(page: Page[Any], cursor: str | None) -> str | None:
+    """Where the next page begins; None after the last. Raises NoAnswer for a list that goes on without getting on."""
+    if page.next_cursor is not None and (not page.items or page.next_cursor == cursor):
+        raise NoAnswer("a list was answered with a page that leads nowhere")
+    return page.next_cursor
 
 
 def orders(retry: Retry, limit: int = PAGE_MAX, cursor: str | None = None, **wanted: str | None) -> Talk[Page[Order]]:

@@ -12,6 +12,7 @@ from typing import Literal, Self, TypeVar
 import httpx
 
 from h2market.client import requests
+from h2market.client.line import aread_all, lost, read_all
 from h2market.client.log_events import EVENTS, SILENCE_S_MAX, LogReading
 from h2market.client.model import (
     BatchEntry,
@@ -32,8 +33,9 @@ from h2market.client.model import (
     RecallStep,
     Trade,
 )
+from h2market.client.requests import next_cursor
 from h2market.client.said import LogEvent
-from h2market.client.talk import Answer, Lost, Pause, Reply, Request, Retry, Talk
+from h2market.client.talk import Pause, Reply, Request, Retry, Talk
 
 T = TypeVar("T")
 Pages = Callable[[str | None], Talk[Page[T]]]
@@ -42,23 +44,10 @@ Status = Literal["open", "done"]
 #: How long a connection, or one answer, may take.
 TIMEOUT_S = 10.0
 _LISTENING = httpx.Timeout(TIMEOUT_S, read=SILENCE_S_MAX)
-#: Of these errors the request did not leave.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def _headers(key: str, language: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "Accept-Language": language}
-
-
-def _answer(response: httpx.Response, began_s: float) -> Answer:
-    after = response.headers.get("Retry-After", "")
-    return Answer(
-        response.status_code, response.content, float(after) if after.isdigit() else None, time.monotonic() - began_s
-    )
-
-
-def _lost(error: httpx.TransportError, began_s: float) -> Lost:
-    return Lost(error, not isinstance(error, _NOT_SENT), time.monotonic() - began_s)
 
 
 class Client:
@@ -72,6 +61,7 @@ class Client:
         self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retry: Retry | None = None, language: str = "en"
     ) -> None:
         self._retry = retry or Retry()
+        self._timeout_s = timeout_s
         self._http = httpx.Client(base_url=url, headers=_headers(key, language), timeout=timeout_s)
 
     def __enter__(self) -> Self:
@@ -148,6 +138,10 @@ class Client:
         """Turns a recall down."""
         return self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
 
+    def withdraw_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """Takes the company's own request back, before the operator's second eyes."""
+        return self._run(requests.decide_recall(trade_id, "withdrawal", "", idempotency_key, self._retry))
+
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
     ) -> Iterator[Product]:
@@ -190,12 +184,12 @@ class Client:
             try:
                 with self._http.stream("GET", EVENTS, params=reading.query(), timeout=_LISTENING) as response:
                     if response.is_error:
-                        response.read()
-                        reading.refused(_answer(response, reading.began_s))
+                        until_s = time.monotonic() + self._timeout_s
+                        reading.refused(read_all(response, reading.began_s, until_s))
                     else:
                         for line in response.iter_lines():
                             yield from reading.take(line)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 reading.lost(error)
             time.sleep(reading.pause_s())
 
@@ -204,7 +198,7 @@ class Client:
         while True:
             page = self._run(pages(cursor))
             yield from page.items
-            cursor = page.next_cursor
+            cursor = next_cursor(page, cursor)
             if cursor is None:
                 return
 
@@ -224,12 +218,12 @@ class Client:
     def _send(self, request: Request) -> Reply:
         began_s = time.monotonic()
         try:
-            response = self._http.request(
+            with self._http.stream(
                 request.method, request.path, params=request.query, content=request.body, headers=request.headers
-            )
-        except httpx.TransportError as error:
-            return _lost(error, began_s)
-        return _answer(response, began_s)
+            ) as response:
+                return read_all(response, began_s, time.monotonic() + self._timeout_s)
+        except httpx.RequestError as error:
+            return lost(error, began_s)
 
 
 class AsyncClient:
@@ -239,6 +233,7 @@ class AsyncClient:
         self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retry: Retry | None = None, language: str = "en"
     ) -> None:
         self._retry = retry or Retry()
+        self._timeout_s = timeout_s
         self._http = httpx.AsyncClient(base_url=url, headers=_headers(key, language), timeout=timeout_s)
 
     async def __aenter__(self) -> Self:
@@ -315,6 +310,10 @@ class AsyncClient:
         """Turns a recall down."""
         return await self._run(requests.decide_recall(trade_id, "rejection", reason, idempotency_key, self._retry))
 
+    async def withdraw_recall(self, trade_id: str, *, idempotency_key: str = "") -> RecallStep:
+        """Takes the company's own request back, before the operator's second eyes."""
+        return await self._run(requests.decide_recall(trade_id, "withdrawal", "", idempotency_key, self._retry))
+
     def products(
         self, *, kind: str | None = None, hub: str | None = None, status: Literal["open", "closed"] | None = None
     ) -> AsyncIterator[Product]:
@@ -357,13 +356,13 @@ class AsyncClient:
             try:
                 async with self._http.stream("GET", EVENTS, params=reading.query(), timeout=_LISTENING) as response:
                     if response.is_error:
-                        await response.aread()
-                        reading.refused(_answer(response, reading.began_s))
+                        until_s = time.monotonic() + self._timeout_s
+                        reading.refused(await aread_all(response, reading.began_s, until_s))
                     else:
                         async for line in response.aiter_lines():
                             for event in reading.take(line):
                                 yield event
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 reading.lost(error)
             await asyncio.sleep(reading.pause_s())
 
@@ -373,7 +372,7 @@ class AsyncClient:
             page = await self._run(pages(cursor))
             for item in page.items:
                 yield item
-            cursor = page.next_cursor
+            cursor = next_cursor(page, cursor)
             if cursor is None:
                 return
 
@@ -393,9 +392,14 @@ class AsyncClient:
     async def _send(self, request: Request) -> Reply:
         began_s = time.monotonic()
         try:
-            response = await self._http.request(
-                request.method, request.path, params=request.query, content=request.body, headers=request.headers
-            )
-        except httpx.TransportError as error:
-            return _lost(error, began_s)
-        return _answer(response, began_s)
+            async with (
+                asyncio.timeout(2 * self._timeout_s),  # a connection, and an answer that comes a byte at a time
+                self._http.stream(
+                    request.method, request.path, params=request.query, content=request.body, headers=request.headers
+                ) as response,
+            ):
+                return await aread_all(response, began_s, time.monotonic() + self._timeout_s)
+        except TimeoutError:
+            return lost(httpx.ReadTimeout("the answer does not come to its end"), began_s)
+        except httpx.RequestError as error:
+            return lost(error, began_s)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from h2market.client.model import Level, Side
+from h2market.client.model import Level, Side, check_price
 from h2market.client.said_base import Event, Message
 
 
@@ -52,6 +52,9 @@ class BookOrder(msgspec.Struct, frozen=True):
     price: Decimal
     loads: int
 
+    def __post_init__(self) -> None:
+        check_price(self.price)
+
 
 class OrderChange(msgspec.Struct, frozen=True):
     """``add`` puts an order behind all others of its price, wherever it stood before; ``change`` leaves it in its place
@@ -65,13 +68,14 @@ class OrderChange(msgspec.Struct, frozen=True):
 
 
 class OrdersSnapshot(Message, frozen=True, tag="orders_snapshot"):
-    """All orders that rest in a book, each side by priority."""
+    """All orders that rest in a book, each side by priority. ``more``: another part of them follows."""
 
     product_id: str
     seq: int
     bids: tuple[BookOrder, ...]
     asks: tuple[BookOrder, ...]
     checksum: int
+    more: bool = False
 
 
 class OrdersDelta(Message, frozen=True, tag="orders"):

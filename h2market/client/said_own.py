@@ -135,12 +135,13 @@ AnyOwnEvent = OrderEvent | FillEvent | RecallEvent | MoneyEvent | CapacityEvent 
 
 
 class OwnSnapshot(Message, frozen=True, tag="own_snapshot"):
-    """The company's open orders, oldest first, and its limits."""
+    """The company's open orders, oldest first, and its limits. ``more``: another part of the orders follows."""
 
     seq: int
     participant_id: str
     orders: tuple[OwnOrder, ...]
     limits: LimitsEvent
+    more: bool = False
 
 
 class Own(Message, frozen=True, tag="own"):

@@ -27,6 +27,8 @@ from h2market.client.talk import Retry
 CONNECT_S_MAX = 10.0
 #: A connection that has said nothing for so many heartbeats is taken for dead.
 HEARTBEATS_MISSED_MAX = 2.5
+#: Heartbeats that a server may promise: by none may a dead connection be kept for hours, or each one be taken for dead.
+HEARTBEAT_S_MIN, HEARTBEAT_S_MAX = 0.1, 60.0
 #: The largest message that is read: a snapshot of a full book has some hundred kilobytes.
 MESSAGE_BYTES_MAX = 16 << 20
 #: How often in a row a subscription may not add up before it is given up.
@@ -38,6 +40,8 @@ _NOT_FOUND = (401, 403, 404)
 S = TypeVar("S", bound=Subscription)
 #: The id of the request that sets the options of a connection.
 _OPTIONS = "options"
+#: In place of the id of a request that will be sent later.
+_LATER = "later"
 
 
 class Stream(OrderEntry):
@@ -181,20 +185,28 @@ class Stream(OrderEntry):
         """Connects again and again until it is closed or shut out."""
         tries = 0
         while self._ended is None:
-            before = self.connections
+            began_s = self._loop_s()
             try:
                 await self._connect(first)
             except StreamError as error:
                 self._fail(first, error)
                 return
             except (OSError, TimeoutError, websockets.WebSocketException):
-                tries = 1 if self.connections > before else tries + 1
+                # One that is ended as soon as it stands is not come back to at once, however often.
+                tries = 1 if self._loop_s() - began_s > self._retry.pause_s_max else tries + 1
             except msgspec.DecodeError as error:
                 self._fail(first, StreamError(f"the exchange said what this client cannot read: {error}"))
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits for an answer has to hear of it
+                self._fail(first, StreamError(f"the exchange said what this client cannot take: {error!r}"))
                 return
             finally:
                 self._lose()
             await asyncio.sleep(self._retry.wait_s(min(tries, 16)))
+
+    @staticmethod
+    def _loop_s() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _connect(self, first: asyncio.Future[None]) -> None:
         """One connection, from its beginning to its end."""
@@ -214,7 +226,8 @@ class Stream(OrderEntry):
                 await self._resume()
                 if not first.done():
                     first.set_result(None)
-                await self._listen(socket, welcome.heartbeat_s * HEARTBEATS_MISSED_MAX)
+                heartbeat_s = min(max(welcome.heartbeat_s, HEARTBEAT_S_MIN), HEARTBEAT_S_MAX)
+                await self._listen(socket, heartbeat_s * HEARTBEATS_MISSED_MAX)
         except websockets.InvalidStatus as error:
             if error.response.status_code in _NOT_FOUND:
                 body = (error.response.body or b"")[:300].decode(errors="replace")
@@ -275,10 +288,12 @@ class Stream(OrderEntry):
             if one is not None and one.asked == said.id:
                 await self._hold_together(one, partial(one.begin, said))
         elif isinstance(said, Heartbeat):
-            for beat in said.subscriptions:
-                one = self._subscriptions.get((beat.channel, beat.product_id))
-                if one is not None and one.asked is None and beat.seq > one.seq >= 0:
-                    await self._begin(one, anew=False)
+            sent: dict[Name, int] = {(beat.channel, beat.product_id): beat.seq for beat in said.subscriptions}
+            for one in list(self._subscriptions.values()):
+                if one.asked is None:
+                    await self._hold_together(one, partial(one.compare, sent.get(one.name)))
+                elif one.asked != _LATER and self._loop_s() - one.asked_at_s > self._answer_s:
+                    await self._hold_together(one, partial(_unanswered, one))
         elif isinstance(said, ProblemSaid) and await self._not_subscribed(said):
             return
         elif isinstance(said, Reply):
@@ -291,12 +306,16 @@ class Stream(OrderEntry):
             step()
         except Broken as broken:
             one.pause()
+            one.forget()
             one.broken += 1
+            anew = one.name[0] in ("book", "orders", "ticker")
             if one.broken > BROKEN_MAX:
                 del self._subscriptions[one.name]
                 one.fail(StreamError(f"{broken}, {one.broken} times in a row"))
+            elif one.broken == 1:
+                await self._begin(one, anew=anew)
             else:
-                await self._begin(one, anew=one.name[0] in ("book", "orders", "ticker"))
+                self._begin_later(one, self._retry.wait_s(one.broken - 1), anew=anew)
 
     async def _not_subscribed(self, said: ProblemSaid) -> bool:
         """Whether a problem is about a subscription; then what is to be done about it is done."""
@@ -317,18 +336,25 @@ class Stream(OrderEntry):
             one.fail(error_of(said.problem))
         return True
 
-    def _begin_later(self, one: Subscription, seconds: float) -> None:
-        """Subscribes after a while, unless another connection has begun by then."""
+    def _begin_later(self, one: Subscription, seconds: float, *, anew: bool = False) -> None:
+        """Subscribes after a while, unless another connection has begun by then. What comes meanwhile is of the
+        subscription before, and is passed over."""
         connection = self.connections
+        one.asked = _LATER
 
         async def begin() -> None:
             await asyncio.sleep(seconds)
-            if connection == self.connections and self.is_connected:
-                await self._begin(one, anew=False)
+            is_wanted = self._subscriptions.get(one.name) is one
+            if is_wanted and connection == self.connections and self.is_connected:
+                await self._begin(one, anew=anew)
 
         task = asyncio.create_task(begin())
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+
+
+def _unanswered(one: Subscription) -> None:
+    raise Broken(f"{one.name}: the subscription was not answered")
 
 
 def _name_of(said: Snapshot | Delta) -> Name:

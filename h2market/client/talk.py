@@ -21,7 +21,7 @@ T = TypeVar("T")
 _TOO_MANY = 429
 #: Problems that say that nothing was changed.
 UNCHANGED = frozenset({"unavailable", "rate_limited"})
-#: Answers to a key that no longer holds: they say nothing of what was sent before under it.
+#: Answers to a key that no longer holds.
 _SHUT_OUT = (401, 403)
 
 
@@ -135,7 +135,7 @@ def settle(
         elif reply.status < 400:
             try:
                 found = read(reply.content)
-            except msgspec.DecodeError as unread:  # not the exchange: a page of something in between
+            except (msgspec.DecodeError, RecursionError) as unread:  # not the exchange: a page of something in between
                 failure = NoAnswer(f"{request.method} {request.path} was answered with what cannot be read: {unread}")
                 in_doubt = True
             else:
@@ -144,7 +144,7 @@ def settle(
         else:
             error = problem_of(reply)
             if reply.status < 500 and reply.status != _TOO_MANY:
-                if in_doubt and request.changes and reply.status in _SHUT_OUT:
+                if in_doubt and request.changes and _says_nothing(error):
                     raise _unknown(request) from error
                 raise error
             failure, after_s = error, reply.retry_after_s
@@ -159,6 +159,11 @@ def settle(
         yield pause
 
 
+def _says_nothing(error: ApiError) -> bool:
+    """Of what was sent before: an answer to a key that no longer holds, or a page of something in between."""
+    return error.status in _SHUT_OUT or error.code in ("", f"http_{error.status}")
+
+
 def _unknown(request: Request) -> OutcomeUnknown:
     what = f"{request.method} {request.path}"
     return OutcomeUnknown(what, client_order_ids=request.client_order_ids, idempotency_key=request.key)
@@ -168,7 +173,7 @@ def problem_of(answer: Answer) -> ApiError:
     """The problem of an answer; a proxy's page that is none becomes one."""
     try:
         problem = msgspec.json.decode(answer.content, type=Problem)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         problem = Problem(detail=answer.content[:200].decode(errors="replace"))
     if problem.status != answer.status:
         problem = msgspec.structs.replace(problem, status=answer.status, code=problem.code or f"http_{answer.status}")

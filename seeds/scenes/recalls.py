@@ -1,4 +1,4 @@
-"""Two trades that somebody wants back: two people of the operator undo one of them, and the other one stands."""
+"""Trades that somebody wants back: two people of the operator undo one, and the other one stands, asked for twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from seeds.scenes.stage import CLOUDGATHER, RUSHMOON, Refusal, Stage, traded
 
 
 def take_back(stage: Stage) -> None:
-    """Rushmoon bought a load that it had bought already, and says so at once; Cloudgather merely regrets a price."""
+    """Rushmoon bought a load that it had bought already, and says so at once. Another one it asks back and finds
+    in its plan after all; of that one Cloudgather merely regrets the price."""
     other_eyes = _second_person(stage)
     twice = _trade(stage)
     assert _ask(stage, RUSHMOON, twice, "bought twice by mistake")["state"] == "requested"
@@ -21,6 +22,10 @@ def take_back(stage: Stage) -> None:
     found = stage.session(CLOUDGATHER).get(f"/v1/trades/{twice}/recall")
     assert found["state"] == "recalled", f"its load had not begun to move: {found}"
     regretted = _trade(stage)
+    _ask(stage, RUSHMOON, regretted, "not in our plan")
+    with Refusal("recall_of_another"):
+        stage.session(CLOUDGATHER).post(f"/v1/trades/{regretted}/recall/withdrawal")
+    stage.session(RUSHMOON).post(f"/v1/trades/{regretted}/recall/withdrawal")
     _ask(stage, CLOUDGATHER, regretted, "the price has risen since")
     turned_down = {"reason": "a price that one regrets is no error"}
     other_eyes.post(f"/v1/trades/{regretted}/recall/rejection", turned_down)

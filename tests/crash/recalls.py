@@ -14,6 +14,7 @@ STEPS = {
     "TradeRecallRequested": frozenset({""}), "TradeRecallApproved": frozenset({"TradeRecallRequested"}),
     "TradeRecallConfirmed": frozenset({"TradeRecallApproved"}), "TradeRecalled": _CONFIRMED,
     "TradeRecallRefused": _CONFIRMED, "TradeRecallRejected": _DISPUTED, "TradeRecallExpired": _DISPUTED,
+    "TradeRecallWithdrawn": _DISPUTED,
 }  # fmt: skip
 
 

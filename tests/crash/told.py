@@ -21,7 +21,7 @@ _ORDER = {
 _RECALL = {
     "TradeRecallRequested": "requested", "TradeRecallApproved": "approved", "TradeRecallConfirmed": "recalling",
     "TradeRecalled": "recalled", "TradeRecallRefused": "refused", "TradeRecallRejected": "rejected",
-    "TradeRecallExpired": "expired",
+    "TradeRecallWithdrawn": "withdrawn", "TradeRecallExpired": "expired",
 }  # fmt: skip
 _MONEY = {
     "MoneyGranted": "granted", "MoneyReduced": "reduced", "MoneyReductionRefused": "reduction_refused",
@@ -90,8 +90,7 @@ class Told:
         self.trades[event["product_id"]] += 1
         shared = {**_terms(event), "leg": event["leg"]}
         taker = event["taker_order_id"]
-        # Of an implied match one who brought neither side of a leg met its offer for its buyer.
-        taker_side = None if not taker else "sell" if taker == event["sell_order_id"] else "buy"
+        taker_side = {event["buy_order_id"]: "buy", event["sell_order_id"]: "sell"}.get(taker)
         yield "trade", {"event": "trade", **shared, "taker_side": taker_side}
         for side, own, other in (("buy", "buyer_id", "seller_id"), ("sell", "seller_id", "buyer_id")):
             yield event[own], {

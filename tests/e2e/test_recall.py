@@ -147,6 +147,20 @@ def test_four_eyes_undo_a_trade_through_the_whole_house(house: House) -> None:
     assert money(house) == ("6000.00", "6000.00")
 
 
+def test_what_is_taken_back_leaves_the_trade_as_it_was(house: House) -> None:
+    house.well("POST", "/v1/trades/{trade}/recall", "buyer", json=REASON)
+    house.well("POST", "/v1/trades/{trade}/recall/approval", "operator")
+    assert told(house.ask("POST", "/v1/trades/{trade}/recall/withdrawal", "seller"))[1] == "recall_of_another"
+    house.well("POST", "/v1/trades/{trade}/recall/withdrawal", "buyer")
+    assert_agrees(house)
+    assert (state(house), money(house)) == ("withdrawn", ("6000.00", "6000.00"))
+    assert house.well("GET", "/v1/trades", "seller")["items"][0]["state"] == "active"
+    assert house.well("GET", "/v1/shipments/{shipment}", "buyer")["state"] == "planned"
+    notices = house.run(house.platform.notices["exchange"].page(0, 100)).notices
+    taken_back = [one.participant_id for one in notices if one.type == "trade.recall_withdrawn"]
+    assert sorted(taken_back) == sorted([house.names["buyer"], house.names["seller"]])
+
+
 def test_a_load_whose_loading_has_begun_keeps_the_trade(house: House) -> None:
     to_the_loading_arm(house)
     read = read_the_plant(house)

@@ -30,6 +30,8 @@ from tests.house import ROOT
 STEP = timedelta(minutes=30)
 CLOSES = datetime.fromisoformat("2026-03-02T15:00:00+08:00")
 CUTS, KILL = (2, 4, 8), 6
+#: When the latest trade is taken back: on a whole line, on one that was just cut, and around the server's death.
+RECALLS = (3, 4, KILL)
 ORDERS_PER_STEP = 6
 MONEY_FEN = 50_000_000
 PATIENCE_S = 40.0
@@ -95,6 +97,38 @@ def _levels(client: Client, side: Side) -> tuple[Level, ...]:
     return depth.asks if side == "buy" else depth.bids
 
 
+class Recaller:
+    """The taker wants trades back, and two people of the operator agree."""
+
+    def __init__(self, floor: Floor, taker: Client) -> None:
+        key = {"participant_id": floor.market_operator.participant_id, "scopes": ["operate", "read"], "label": "second"}
+        with httpx.Client(base_url=floor.server.url, trust_env=False, timeout=60) as client:
+            second = floor.ask(client, "POST", "/v1/keys", json=key)["secret"]
+            floor.server.catch_up(client)
+        self._url, self._taker, self._keys = floor.server.url, taker, (floor.operator, second)
+        self.loads = 0
+
+    def ask_back(self) -> str:
+        """Asks for the taker's latest trade, and has it approved; of two requests the first one is taken back."""
+        trade = next(self._taker.trades(product_id=PRODUCT))
+        self._taker.request_recall(trade.trade_id, "the wrong button")
+        assert self._taker.withdraw_recall(trade.trade_id).state == "withdrawn"
+        self._taker.request_recall(trade.trade_id, "the wrong button, after all")
+        with Client(self._url, self._keys[0]) as first:
+            first.approve_recall(trade.trade_id)
+        self.loads += trade.loads
+        return trade.trade_id
+
+    def undo(self, trade_id: str) -> None:
+        """Confirms it, and waits until it is undone."""
+        with Client(self._url, self._keys[1]) as second:
+            second.confirm_recall(trade_id)
+        until = time.monotonic() + PATIENCE_S
+        while self._taker.recall(trade_id).state != "recalled":
+            assert time.monotonic() < until, "nobody undoes the trade"
+            time.sleep(0.05)
+
+
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_a_day_of_market_making_ends_without_a_difference(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,16 +140,20 @@ def test_a_day_of_market_making_ends_without_a_difference(floor: Floor, monkeypa
         Client(floor.server.url, taker.secret, retry=Retry(tries_max=100)) as client,
         httpx.Client(base_url=floor.server.url, trust_env=False, timeout=60) as operator,
     ):
+        recaller = Recaller(floor, client)
         process = make_market(line.url, maker.secret)
         try:
             for step in range(1, 1 + (CLOSES - now) // STEP):
                 loads += sum(take(client, chance, f"t-{step}-{number}") for number in range(ORDERS_PER_STEP))
+                regretted = recaller.ask_back() if step in RECALLS else ""
                 if step in CUTS:
                     line.cut()
                 elif step == KILL:
                     floor.server.kill()
                     floor.server.clock = now.isoformat()
                     floor.server.start()
+                if regretted:
+                    recaller.undo(regretted)
                 now += STEP
                 floor.ask(operator, "POST", "/v1/operator/clock", json={"now": now.isoformat()})
             out, complaint = process.communicate(timeout=PATIENCE_S)
@@ -131,9 +169,10 @@ def test_a_day_of_market_making_ends_without_a_difference(floor: Floor, monkeypa
             "reserved": "0.00",
             "loads": 0,
         }
-        assert account["bought_loads"] + account["sold_loads"] == loads > 20
+        assert account["recalled"] == len(RECALLS)
+        assert account["bought_loads"] + account["sold_loads"] == loads - recaller.loads > 20
         assert account["connections"] >= 2 + len(CUTS)
-        assert abs(account["position_loads"]) <= 8
+        assert abs(account["position_loads"]) <= 8 + recaller.loads  # what was taken back may have been a hedge
         assert client.limits().reserved == Decimal(0)
     floor.server.stop()
     code, report = verify_here(floor.server.database_url)

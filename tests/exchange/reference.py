@@ -49,7 +49,7 @@ class Reference(Recalls):
             return min(start + width, high) // tick * tick
         return -(-max(start - width, low) // tick) * tick
 
-    def access(self, who: str, terms: OrderTerms, orders: int = 1) -> tuple[str, str, int] | None:
+    def access(self, who: str, terms: OrderTerms, orders: int = 1, amends: bool = False) -> tuple[str, str, int] | None:
         """Why such an order may not be sent now."""
         if self.blocked(who):
             return self.blocked(who), "", 0
@@ -64,7 +64,7 @@ class Reference(Recalls):
             return "market_closed", "", 0
         if self.halted:
             return "market_halted", "", 0
-        if phase != "continuous":
+        if phase != "continuous" and not (amends and phase == "auction"):
             unfit = rules.phase_misfit(phase, terms)
             if unfit:
                 return (*unfit, 0)
@@ -212,8 +212,9 @@ class Reference(Recalls):
         order.id = -1
         return None if self.would_fill(order, order.loads, implied=False) else ("basket_unfilled", "loads", 0)
 
-    def mine(self, command: Any) -> Held:
+    def mine(self, command: Any, living: bool = False) -> Held:
         found = [o for o in self.orders if o.id == command.order_id and o.who == command.participant_id]
+        found = [o for o in found if o.expires > self.at or not living]
         if not found:
             raise Refused("order_not_open")
         return found[0]
@@ -241,10 +242,11 @@ class Reference(Recalls):
             self.settle_all()
 
     def AmendOrder(self, command: c.AmendOrder) -> None:  # noqa: N802
-        order = self.mine(command)
+        order = self.mine(command, living=True)
         price = order.price if command.price_fen_per_kg is None else command.price_fen_per_kg
         loads = order.loads if command.loads is None else command.loads
-        broken = self.access(order.who, order.terms)
+        harmless = order.asleep or (price == order.price and loads <= order.loads)
+        broken = self.access(order.who, order.terms, amends=harmless or not order.options.post_only)
         if not broken and loads < 0:
             broken = ("loads_out_of_range", "loads", 0)
         if not broken and order.options.agreement:
@@ -280,7 +282,7 @@ class Reference(Recalls):
             self.enter(order)
 
     def HibernateOrder(self, command: c.HibernateOrder) -> None:  # noqa: N802
-        order = self.mine(command)
+        order = self.mine(command, living=True)
         if order.asleep:
             return
         if self.phases[order.terms.product_id] == "frozen":
@@ -292,7 +294,7 @@ class Reference(Recalls):
         self.settle(order.terms.product_id)
 
     def ActivateOrder(self, command: c.ActivateOrder) -> None:  # noqa: N802
-        order = self.mine(command)
+        order = self.mine(command, living=True)
         if not order.asleep:
             return
         broken = (
@@ -342,6 +344,8 @@ class Reference(Recalls):
         if name not in self.products:
             raise Refused("product_not_found")
         now = self.phases[name]
+        if command.until and command.phase in ("closed", "expired"):
+            raise Refused("phase_is_final")
         if (now, self.until[name]) == (command.phase, command.until):
             return
         if now != command.phase and not rules.may_follow(now, command.phase):

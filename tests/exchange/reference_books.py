@@ -242,7 +242,10 @@ class Books:
             haulage = None if product_id == h else next(iter(self.living(h, "sell")), None)
             delivered = None if product_id == d else next(iter(self.living(d, "buy")), None)
             owners = [who, *(one.who for one in (hydrogen, haulage, delivered) if one is not None)]
-            if len(owners) != 3 or len(set(owners)) != 3:
+            if len(owners) != 3:
+                continue
+            buyer = delivered.who if delivered else who
+            if owners.count(buyer) > 1:
                 continue
             x_price = hydrogen.price if hydrogen else delivered.price - haulage.price if delivered and haulage else 0
             h_price = haulage.price if haulage else delivered.price - hydrogen.price if delivered and hydrogen else 0
@@ -299,7 +302,8 @@ class Books:
                 order.rank = self.tick()
                 change = order.options.clip_price_change_fen
                 price = order.price - change if order.side == "buy" else order.price + change
-                if 0 < price <= order.product.price_max_fen:
+                low, high = self.collar(order.product)
+                if low <= price <= high:
                     order.price = price
 
     def meet_own(self, order: Held, resting: Held) -> str:

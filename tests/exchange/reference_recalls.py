@@ -24,6 +24,7 @@ class Asked:
     number: int
     trades: tuple[TradeFacts, ...]
     until: int
+    who: str
     state: str = "requested"
     first: str = ""
 
@@ -65,7 +66,7 @@ class Recalls(Books):
             raise Refused("trade_contested")
         if self.at > o.trades[0].traded_at + HALF_AN_HOUR:
             raise Refused("recall_window_over")
-        self.asked().append(Asked(self.seq, o.trades, self.at + AN_HOUR))
+        self.asked().append(Asked(self.seq, o.trades, self.at + AN_HOUR, o.participant_id))
         self.events.append(
             e.TradeRecallRequested(self.seq, o.trades, o.participant_id, o.key_id, o.reason, self.at + AN_HOUR)
         )
@@ -88,6 +89,15 @@ class Recalls(Books):
         one = self.waits(o.trade_id, "requested", "approved")
         one.state = "rejected"
         self.events.append(e.TradeRecallRejected(one.number, o.key_id, o.reason, one.trades))
+
+    def WithdrawRecall(self, o: c.WithdrawRecall) -> None:  # noqa: N802
+        one = self.live(o.trade_id)
+        if o.participant_id != one.who:
+            concerned = o.by_operator or any(o.participant_id in (t.buyer_id, t.seller_id) for t in one.trades)
+            raise Refused("recall_of_another" if concerned else "recall_not_open")
+        one = self.waits(o.trade_id, "requested", "approved")
+        one.state = "withdrawn"
+        self.events.append(e.TradeRecallWithdrawn(one.number, o.key_id, one.trades))
 
     def ConcludeRecall(self, o: c.ConcludeRecall) -> None:  # noqa: N802
         for one in self.asked():

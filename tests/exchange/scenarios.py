@@ -26,12 +26,15 @@ rejected. A refusal is written ``error code``; no event is ``nothing``. What sta
     pace B1                     | 2 3 3                           orders in these ten seconds, this hour, this day
     wait 60, pass 60                                              seconds go by, with and without alarms
 
+A mass cancel is ``sweep``; ``sweep B1 named a b`` names its orders.
+
 A trade is known by the names of its two orders, a recall by its trade; keys of the operator are K8 and K9:
 
     recall B1 a b               | recall-asked a b             a party, or OP for the operator, asks for the trade back
     approve K8 a b              | recall-approved a b K8       the first eyes; ``approve B1:K8`` under a key of B1
     confirm K9 a b              | recall-confirmed a b K9      the second
     reject K8 a b               | recall-rejected a b K8
+    withdraw B1 a b             | recall-withdrawn a b         who asked takes it back; ``B1:K2`` under another key
     loads-ended a b             | recalled a b                 tracking's answer; ``load-moves a b`` is the other one
     trade a b                   | recalled                     its state; of an implied match ``recall-asked a b , a c``
     a status                    | filled 3 of 5 recalled 2     executed loads are less by what was recalled
@@ -114,8 +117,12 @@ OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "ex-works": lambda product_id, hub: product(product_id, hub=hub),
     "haulage": lambda product_id, hub, destination: product(product_id, "haulage", destination, hub=hub),
     "delivered": lambda product_id, hub: product(product_id, "delivered", hub=hub),
+    "delivered-guarded": lambda product_id, hub, collar, reference: product(
+        product_id, "delivered", hub=hub, collar_bps=int(collar), reference_price_fen=int(reference)
+    ),
     "pending": lambda product_id: product(product_id, phase="pending"),
     "phase": c.ChangePhase,
+    "phase-until": lambda product_id, phase, until: c.ChangePhase(product_id, phase, "operator", int(until)),
     "open": c.OpenMarket,
     "shut": lambda day, *part: c.CloseMarket(day, not part),
     "halt": lambda: c.HaltMarket("trouble"),
@@ -311,7 +318,12 @@ class Scenario:
                         for label, side, loads, _, price, *more in parts
                     ),
                 )
-            case ["recall" | "approve" | "confirm" | "reject" | "loads-ended" | "load-moves" as verb, *rest]:
+            case ["sweep", who, "named", *labels]:
+                return c.CancelOrders(who, order_ids=tuple(self.ids[label] for label in labels))
+            case [
+                "recall" | "approve" | "confirm" | "reject" | "withdraw" | "loads-ended" | "load-moves" as verb,
+                *rest,
+            ]:
                 return self.recall_command(verb, rest)
             case ["wait", seconds]:
                 self.waited += int(seconds) * 1_000_000
@@ -347,6 +359,8 @@ class Scenario:
                 return c.ConfirmRecall(trade_id, company or "OP", key_id)
             case "reject":
                 return c.RejectRecall(trade_id, key_id, "no error")
+            case "withdraw":
+                return c.WithdrawRecall(trade_id, company or who, key_id if company else "K1", (company or who) == "OP")
         contested = self.machine.state.recalls.trades.get(trade_id)
         done = verb == "loads-ended"
         return c.ConcludeRecall(contested.recall_id if contested else 999_999, done, "" if done else "S1-1 loading")
@@ -424,7 +438,7 @@ class Scenario:
             e.TradeRecallRequested: "recall-asked", e.TradeRecallApproved: "recall-approved",
             e.TradeRecallConfirmed: "recall-confirmed", e.TradeRecalled: "recalled",
             e.TradeRecallRefused: "recall-refused", e.TradeRecallRejected: "recall-rejected",
-            e.TradeRecallExpired: "recall-expired",
+            e.TradeRecallWithdrawn: "recall-withdrawn", e.TradeRecallExpired: "recall-expired",
         }  # fmt: skip
         named = " , ".join(f"{self.names[one.buy_order_id]} {self.names[one.sell_order_id]}" for one in trades)
         decided = isinstance(event, e.TradeRecallApproved | e.TradeRecallConfirmed | e.TradeRecallRejected)

@@ -42,6 +42,25 @@ def test_the_opening_auction_matches_at_nine(market: Market) -> None:
     assert market.find("buyer", "b-1")["status"] == "filled"
 
 
+def test_nothing_trades_before_the_opening_auction(market: Market) -> None:
+    later = {"window_start": "2026-03-05T06:00:00+08:00", "window_end": "2026-03-05T14:00:00+08:00"}
+    product = "EXW-TAIYUAN-TUBE20-20260305A"
+    market.ask("POST", "/v1/products", "operator", json={**TERMS, **later, "product_id": product})
+    body = {"commodity": "hydrogen", "window_start": later["window_start"], "loads": 5}
+    for who in ("seller", "keeper"):
+        market.ask("PUT", "/v1/capacities", who, json=body)
+    own = market.rest("keeper", "k-1", "sell", 1, "19.00", product_id=product)
+    market.rest("seller", "s-1", "sell", 2, "19.50", product_id=product)
+    market.rest("keeper", "k-2", "buy", 2, "20.00", product_id=product, all_or_none=True)
+    market.move("2026-03-02T18:00:00+08:00")
+    assert market.ask("DELETE", f"/v1/orders/{own}", "keeper").status_code == 200
+    market.move("2026-03-03T08:59:00+08:00")
+    assert market.ask("GET", "/v1/market").json()["is_open"]
+    assert market.find("keeper", "k-2")["status"] == "new"
+    market.move("2026-03-03T09:00:00+08:00")
+    assert market.find("keeper", "k-2")["status"] == "filled"
+
+
 def test_what_the_operator_halted_stays_halted(market: Market) -> None:
     market.ask("POST", f"/v1/products/{PRODUCT}/phase", "operator", json={"phase": "halted"})
     market.move("2026-03-02T15:00:00+08:00")

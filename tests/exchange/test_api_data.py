@@ -10,7 +10,8 @@ import pytest
 from openpyxl import load_workbook
 
 from kernel.exports import CSV, XLSX, defused
-from tests.exchange.market import PRODUCT, TERMS, Market, problem
+from seeds.identity import credit_code
+from tests.exchange.market import PRODUCT, TERMS, TRADER, Market, problem
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -88,6 +89,23 @@ def test_the_book_shows_what_other_books_imply(market: Market) -> None:
     market.rest("buyer", "b-1", "buy", 2, "24.00", product_id="DLV-A")
     book = market.ask("GET", "/v1/products/HAUL-A/book").json()
     assert (book["bids"], book["implied_bid"], book["implied_ask"]) == ([], {"price": "5.00", "loads": 2}, None)
+
+
+def test_a_leg_between_two_who_rested_has_no_taker(market: Market) -> None:
+    haulage = {**TERMS, "product_id": "HAUL-A", "kind": "haulage", "destination_hub": "JINZHONG"}
+    delivered = {**TERMS, "product_id": "DLV-A", "kind": "delivered", "hub": "JINZHONG"}
+    for terms in (haulage, delivered):
+        assert market.ask("POST", "/v1/products", "operator", json=terms).status_code == 201
+    market.enter("haulier", credit_code(50), ("haulier",), TRADER)
+    market.settle()
+    body = {"commodity": "haulage", "window_start": TERMS["window_start"], "loads": 5}
+    assert market.ask("PUT", "/v1/capacities", "haulier", json=body).status_code == 200
+    market.rest("haulier", "h-1", "sell", 1, "5.00", product_id="HAUL-A")
+    market.rest("buyer", "b-1", "buy", 1, "24.00", product_id="DLV-A")
+    market.rest("seller", "s-1", "sell", 1, "19.00")
+    for product, leg, side in ((PRODUCT, "hydrogen", "sell"), ("HAUL-A", "haulage", None)):
+        (told,) = market.ask("GET", f"/v1/products/{product}/trades").json()["items"]
+        assert (told["leg"], told["taker_side"]) == (leg, side)
 
 
 # --- tables

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from openpyxl import Workbook
 
-from exchange.orders_file import ROWS_MAX
+from exchange.orders_file import LINES_MAX, ROWS_MAX, UNPACKED_BYTES_MAX
 from kernel.exports import CSV, XLSX
 from tests.exchange.market import PRODUCT, Market, problem
 
@@ -49,7 +49,7 @@ def test_a_csv_file_places_its_orders(market: Market) -> None:
         f"b-2,{PRODUCT},buy,18.50,5,,TRUE,1\r\n"
     )
     answer = send(market, text)
-    assert told(answer) == [(2, "b-1", 201, "partially_filled"), (3, "b-2", 201, "new")]
+    assert told(answer) == [(2, "b-1", 201, "partially_filled"), (4, "b-2", 201, "new")]
     assert answer.json()["placed"] == 2
     assert market.find("buyer", "b-2")["options"] == {"post_only": True, "display_loads": 1}
     with market.unchanged():
@@ -81,7 +81,7 @@ def test_a_workbook_places_its_orders(market: Market) -> None:
         [7, PRODUCT, "buy", 20.055, 1],
     ]
     answer = send(market, workbook(rows), XLSX)
-    assert told(answer) == [(2, "b-1", 201, "new"), (3, "b-2", 201, "suspended"), (4, "7", 422, "price")]
+    assert told(answer) == [(2, "b-1", 201, "new"), (4, "b-2", 201, "suspended"), (5, "7", 422, "price")]
     assert market.find("buyer", "b-1")["price"] == "20.05"
     assert market.find("buyer", "b-2")["options"] == {"expires_at": "2026-03-02T12:00:00+08:00", "hibernated": True}
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_table_of_orders_is_refused(
 def test_a_file_that_unpacks_to_too_much_is_refused(market: Market) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("xl/workbook.xml", b" " * (33 << 20))
+        packed.writestr("xl/workbook.xml", b" " * (UNPACKED_BYTES_MAX + 1))
     with market.unchanged():
         assert problem(send(market, data.getvalue(), XLSX))[3] == "unpacked"
 
@@ -125,3 +125,40 @@ def test_a_zip_that_is_no_workbook_is_refused(market: Market) -> None:
         with zipfile.ZipFile(data, "w") as packed:
             packed.writestr(name, content)
         assert problem(send(market, data.getvalue(), XLSX))[3] == "xlsx", name
+
+
+def rewritten(content: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    """A workbook with other bytes in its sheet."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as read, zipfile.ZipFile(data, "w") as written:
+        for name in read.namelist():
+            part = read.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                for old, new in changes:
+                    assert old in part
+                    part = part.replace(old, new)
+            written.writestr(name, part)
+    return data.getvalue()
+
+
+ONE_ORDER: list[list[Any]] = [HEADER.split(","), ["b-1", PRODUCT, "buy", "20.00", 1]]
+
+
+def test_rows_outside_of_what_a_sheet_says_of_itself_are_orders_too(market: Market) -> None:
+    answer = send(market, rewritten(workbook(ONE_ORDER), (b'ref="A1:E2"', b'ref="A1:E1"')), XLSX)
+    assert told(answer) == [(2, "b-1", 201, "new")]
+
+
+def test_a_row_far_below_is_too_many_rows(market: Market) -> None:
+    for row in (LINES_MAX + 1, 10**10):
+        far = rewritten(workbook(ONE_ORDER), (b'<row r="2"', b'<row r="%d"' % row), (b"<dimension", b"<sheetSize"))
+        with market.unchanged():
+            assert problem(send(market, far, XLSX))[3] == "rows_max", row
+    last = rewritten(workbook(ONE_ORDER), (b'<row r="2"', b'<row r="%d"' % LINES_MAX))
+    assert told(send(market, last, XLSX)) == [(LINES_MAX, "b-1", 201, "new")]
+
+
+def test_a_number_that_no_field_takes_is_that_row_s_problem(market: Market) -> None:
+    cells = [["b-1", PRODUCT, "buy", 1e300, 1], ["b-2", PRODUCT, "buy", "20.00", 1e300], ["b-3", PRODUCT, "buy", 20, 1]]
+    answer = send(market, workbook([HEADER.split(","), *cells]), XLSX)
+    assert told(answer) == [(2, "b-1", 422, "price"), (3, "b-2", 422, "loads"), (4, "b-3", 201, "new")]

@@ -177,6 +177,54 @@ def test_a_rejected_recall_leaves_the_trade_and_may_be_asked_for_again(market: M
     assert market.ask("GET", "/v1/recalls", params={"state": "undone"}).status_code == 422
 
 
+def withdraw(market: Market, trade_id: str, who: str, key: str = "") -> Any:
+    headers = {"Idempotency-Key": key} if key else {}
+    return market.ask("POST", f"/v1/trades/{trade_id}/recall/withdrawal", who, headers=headers)
+
+
+def test_who_asked_takes_the_request_back_and_it_may_be_asked_for_again(market: Market) -> None:
+    trade_id = traded(market)
+    recall_id = ask_back(market, trade_id)["recall_id"]
+    decide(market, trade_id, "approval", "operator")
+    with market.unchanged():
+        for who in ("seller", "operator"):
+            assert problem(withdraw(market, trade_id, who)) == (
+                422, "recall_of_another", "Authorization", "recall_of_another",
+            )  # fmt: skip
+        assert problem(withdraw(market, trade_id, "other"))[:2] == (404, "recall_not_open")
+        assert problem(withdraw(market, "T9999", "other"))[:2] == (404, "recall_not_open")
+        assert problem(withdraw(market, trade_id, "auditor"))[:2] == (403, "forbidden")
+        assert problem(withdraw(market, trade_id, market.key("buyer", ("read",))))[:2] == (403, "forbidden")
+        assert problem(withdraw(market, "O1", "buyer"))[0] == 422
+    market.move("2026-03-02T09:31:00+08:00")
+    second = market.key("buyer", ("trade",))
+    answer = withdraw(market, trade_id, second, "back")
+    expected = {
+        "recall_id": recall_id, "trade_id": trade_id, "state": "withdrawn", "at": "2026-03-02T09:31:00+08:00",
+    }  # fmt: skip
+    assert (answer.status_code, answer.json()) == (200, expected)
+    with market.unchanged():
+        assert withdraw(market, trade_id, second, "back").json() == expected
+        assert problem(withdraw(market, trade_id, "buyer"))[:2] == (404, "recall_not_open")
+    assert trade(market, "seller", trade_id)["state"] == "active"
+    told = market.ask("GET", f"/v1/trades/{trade_id}/recall", "seller").json()
+    assert (told["state"], told["answer"], told["updated_at"]) == ("withdrawn", "", "2026-03-02T09:31:00+08:00")
+    found = market.ask("GET", "/v1/recalls", params={"state": "withdrawn"}).json()["items"]
+    assert [one["recall_id"] for one in found] == [recall_id]
+    ask_back(market, trade_id, "operator")
+    assert withdraw(market, trade_id, "operator").json()["state"] == "withdrawn"
+    room = market.house.rooms["exchange"]
+    with market.house.store.read_engine.connect() as connection:
+        assert list(verify_room(room, connection)) == []
+
+
+def test_what_is_confirmed_is_not_taken_back(market: Market) -> None:
+    trade_id = traded(market)
+    confirmed(market, trade_id)
+    with market.unchanged():
+        assert problem(withdraw(market, trade_id, "buyer"))[:2] == (409, "recall_unsuitable")
+
+
 def test_after_half_an_hour_nobody_asks_and_after_an_hour_nobody_decided(market: Market) -> None:
     trade_id = traded(market)
     market.move("2026-03-02T10:00:00+08:00")

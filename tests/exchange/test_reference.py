@@ -84,6 +84,8 @@ class Recalling:
                 return c.ConfirmRecall(trade_id, self.who, "K8" if self.back == 5 else "K9")
             case "reject":
                 return c.RejectRecall(trade_id, "K8", "no error")
+            case "withdraw":
+                return c.WithdrawRecall(trade_id, self.who, "K1", self.who == "OP")
         return c.ConcludeRecall(recall_id, self.verb == "done", "S1-1 loading")
 
 
@@ -328,7 +330,12 @@ WEIGHTED = ("place",) * 30 + ("on_order",) * 8 + ("recall",) * 3 + ("sometimes",
 @st.composite
 def recall(draw: st.DrawFn) -> list[Step]:
     """Steps of one recall, mostly the right ones in their order."""
-    story = ["request", "approve", "confirm", draw(st.sampled_from(("done", "done", "done", "moves", "reject")))]
+    story = [
+        "request",
+        "approve",
+        "confirm",
+        draw(st.sampled_from(("done", "done", "done", "moves", "reject", "withdraw"))),
+    ]
     if draw(st.integers(0, 2)) == 0:
         story.pop(draw(st.integers(0, 3)))
     back = draw(st.sampled_from((0, 1, 1, 2, 5)))

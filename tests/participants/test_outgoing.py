@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from ipaddress import ip_address
 
 import pytest
@@ -41,6 +42,18 @@ INSIDE = [
     "64:ff9b::a9fe:a9fe",
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:80ff:fffe",
+    "fec0::1",
+    "fec0:0:0:ffff::1",
+    "3fff::1",
+    "192.0.0.8",
+    "192.88.99.1",
+    "2002:c058:6301::",
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b:1::a9fe:a9fe",
+    "100::1",
+    "5f00::1",
+    "4000::1",
 ]
 OUTSIDE = ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
 
@@ -154,6 +167,8 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _serve_once(answer: bytes, url: str = "http://127.0.0.1:{}/") -> Answered:
+    ended = asyncio.Event()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1_000)
         try:
@@ -166,6 +181,7 @@ async def _serve_once(answer: bytes, url: str = "http://127.0.0.1:{}/") -> Answe
             pass
         finally:
             writer.close()
+            ended.set()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     out = open_outgoing()
@@ -173,7 +189,90 @@ async def _serve_once(answer: bytes, url: str = "http://127.0.0.1:{}/") -> Answe
         return await out.post(url.format(server.sockets[0].getsockname()[1]), {}, b"{}")
     finally:
         await out.close()
+        await ended.wait()
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", (200, "")),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", (200, "")),
+        (b"HTTP/1.1 410 Gone\r\nContent-Length: 100\r\n\r\nabc", (410, "status_410")),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 9\r\n\r\n", (302, "status_302")),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", (200, "")),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n\0", (None, "no_http")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", (None, "no_http")),
+        (b"HTTP/1.1 2OO OK\r\n\r\n", (None, "no_http")),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 500_000, (None, "no_http")),
+        (b"", (None, "no_http")),
+        (b"\0" * 100, (None, "no_http")),
+    ],
+)
+def test_the_status_alone_says_whether_it_was_taken(answer: bytes, expected: tuple[int | None, str]) -> None:
+    """Many a receiver of one's own counts its bytes wrong: who says 200 has the message, and who says 410 wants no
+    other."""
+    answered = asyncio.run(_serve_once(answer))
+    assert (answered.status_code, answered.error) == expected
+
+
+def test_the_rest_of_an_answer_is_not_waited_for() -> None:
+    ended = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1_000)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    async def run() -> Answered:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        out = open_outgoing()
+        try:
+            return await out.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
+        finally:
+            await out.close()
+            await ended.wait()
+            server.close()
+
+    answered = asyncio.run(run())
+    assert answered.delivered
+    assert answered.duration_ms < outgoing.ATTEMPT_S_MAX * 500
+
+
+def test_names_that_nobody_answers_for_hold_up_their_own_company_alone(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose name server is silent keeps a thread for half a minute, and may register as many names as it likes."""
+    port = int(receiver.url().split(":")[2].split("/")[0])
+    over = threading.Event()
+    asked: list[str] = []
+
+    def look_up(host: str, *_arguments: object, **_options: object) -> list[object]:
+        asked.append(host)
+        if host.startswith("silent"):
+            over.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(outgoing, "ATTEMPT_S_MAX", 0.2)
+
+    async def run() -> tuple[list[Answered], Answered]:
+        out = Outgoing(Guard(LOOPBACK, plain=True))
+        try:
+            silent = [out.post(f"http://silent-{number}.example/", {}, b"{}", "P1") for number in range(80)]
+            refused = await asyncio.gather(*silent)
+            monkeypatch.setattr(outgoing, "ATTEMPT_S_MAX", 10.0)
+            return refused, await out.post(receiver.url(host="hooks.example"), {}, b"{}", "P2")
+        finally:
+            over.set()
+            await out.close()
+
+    refused, answered = asyncio.run(run())
+    assert {one.error for one in refused} == {"timeout"}
+    assert answered.delivered
+    assert len(asked) == outgoing.RESOLVERS_EACH_MAX + 1
 
 
 def test_a_body_without_end_is_not_read_to_its_end() -> None:

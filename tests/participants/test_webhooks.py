@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from exchange.commands import CancelOrder, HaltMarket
@@ -15,6 +18,8 @@ from participants.courier import PAUSES_S
 from tests.exchange.market import PRODUCT, Market, problem
 from tests.participants.hooked import LATER, HookedMarket
 from tests.participants.receiver import Receiver
+
+KEPT = ("participants_webhook_standing", "participants_webhook_cursors", "participants_webhook_attempts")
 
 
 def types(receiver: Receiver, path: str = "/hooks") -> list[str]:
@@ -278,6 +283,57 @@ def test_a_deleted_webhook_is_no_more(market: HookedMarket, receiver: Receiver) 
     assert receiver.at() == []
     assert market.ask("GET", f"/v1/webhooks/{name}", "buyer").status_code == 404
     assert market.ask("GET", "/v1/webhooks", "buyer").json()["items"] == []
+
+
+def has_no_rows(market: HookedMarket, webhook_id: str) -> bool:
+    """Whether the deliverer keeps nothing of a webhook."""
+    with market.house.store.read_engine.connect() as connection:
+        count = "SELECT count(*) FROM {} WHERE webhook_id = :id"
+        return not any(connection.execute(text(count.format(table)), {"id": webhook_id}).scalar() for table in KEPT)
+
+
+def has_rows(market: HookedMarket, webhook_id: str) -> bool:
+    return not has_no_rows(market, webhook_id)
+
+
+def test_a_deleted_webhook_leaves_nothing_that_grows(market: HookedMarket, receiver: Receiver) -> None:
+    """Ten at a time, and as many as one likes one after another."""
+    for _ in range(12):
+        name = market.hook("buyer", receiver.url())["webhook_id"]
+        assert market.ask("POST", f"/v1/webhooks/{name}/ping", "buyer").json()["delivered"]
+        market.until(partial(has_rows, market, name))
+        assert market.ask("DELETE", f"/v1/webhooks/{name}", "buyer").status_code == 204
+        market.until(partial(has_no_rows, market, name))
+    assert market.deliverer._standings == {}
+
+
+def test_ten_webhooks_are_enough(market: HookedMarket, receiver: Receiver) -> None:
+    for _ in range(10):
+        market.hook("buyer", receiver.url())
+    with market.unchanged():
+        answer = market.ask("POST", "/v1/webhooks", "buyer", json={"url": receiver.url()})
+        assert problem(answer)[:2] == (422, "webhooks_full")
+
+
+def test_a_store_that_is_away_for_a_moment_leaves_no_webhook_without_its_courier(
+    market: HookedMarket, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = market.hook("buyer", receiver.url())["webhook_id"]
+    market.rest_a_while()
+    read, failures = market.deliverer._read, list[Exception]()
+
+    def fail(webhook_id: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(webhook_id)
+
+    monkeypatch.setattr(market.deliverer, "_read", fail)
+    for method, rest, body in (("PATCH", "", {"event_types": ["trade.*"]}), ("POST", "/replay", {"since_seq": 10**18})):
+        failures[:] = [OperationalError("", None, Exception("gone"))] * 2
+        assert market.ask(method, f"/v1/webhooks/{name}{rest}", "buyer", json=body).is_success
+        market.until(lambda: not failures and market.deliverer.delivering == 1)
+    trade(market)
+    market.until(lambda: [one.message["type"] for one in receiver.at()] == ["trade.made"])
 
 
 def test_a_restart_goes_on_where_it_stopped(database_url: str, receiver: Receiver) -> None:

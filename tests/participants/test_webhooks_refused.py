@@ -115,7 +115,7 @@ def test_a_suspended_company_adds_none(one: Register) -> None:
         (c.ChangeWebhook("W9", active=True), NotFound),
         (c.RotateWebhookSecret("W9", SALT, 0), NotFound),
         (c.RotateWebhookSecret("W2", SALT, -1), InvalidInput),
-        (c.DisableWebhook("W9", "timeout"), NotFound),
+        (c.DisableWebhook("W9", "timeout", 2), NotFound),
         (c.DeleteWebhook("W9"), NotFound),
     ],
 )
@@ -132,7 +132,7 @@ def test_the_life_of_a_webhook_replays_to_the_same_state(one: Register) -> None:
         [
             c.AddWebhook("P1", URL, ("trade.*", "order.*"), SALT),
             c.RotateWebhookSecret("W2", "11" * 16, 60),
-            c.DisableWebhook("W2", "timeout"),
+            c.DisableWebhook("W2", "timeout", 3),
             c.ChangeWebhook("W2", event_types=("order.placed",)),
         ]
     )
@@ -140,8 +140,10 @@ def test_the_life_of_a_webhook_replays_to_the_same_state(one: Register) -> None:
     assert (webhook.state, webhook.reason, webhook.event_types) == ("disabled", "timeout", "order.placed")
     assert (webhook.salt, webhook.previous_salt) == ("11" * 16, SALT)
     with pytest.raises(errors.WebhookNotActive):
-        one.send(c.DisableWebhook("W2", "timeout"))
+        one.send(c.DisableWebhook("W2", "timeout", webhook.event_seq))
     one.send(c.ChangeWebhook("W2", active=True))
+    with pytest.raises(errors.WebhookChangedSince):  # its owner has mended it: it begins anew
+        one.send(c.DisableWebhook("W2", "timeout", 3))
     one.send(c.DeleteWebhook("W2"))
     with pytest.raises(NotFound):
         one.send(c.ChangeWebhook("W2", active=True))

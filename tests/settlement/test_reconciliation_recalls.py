@@ -49,6 +49,7 @@ def test_a_recalled_trade_that_left_nothing_agrees(market: Market) -> None:
         ("approved", "disputed", None),
         ("recalling", "recalling", None),
         ("rejected", "active", None),
+        ("withdrawn", "active", None),
         ("expired", "active", None),
         ("refused", "active", False),
     ],

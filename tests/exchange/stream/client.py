@@ -75,14 +75,22 @@ class OrderBook:
 
     def __init__(self) -> None:
         self.chain = Chain()
+        self.more = False  # of a snapshot
+        self.parts = 0
         self.sides: dict[str, list[tuple[str, str, int]]] = {"buy": [], "sell": []}
 
     def take(self, message: Message) -> None:
         if message["type"] == "orders_snapshot":
+            if not self.more:
+                self.sides, self.parts = {"buy": [], "sell": []}, 0
+            self.more, self.parts = message["more"], self.parts + 1
             self.chain.begin(message["seq"])
             for side, name in (("buy", "bids"), ("sell", "asks")):
-                self.sides[side] = [(one["order_id"], one["price"], one["loads"]) for one in message[name]]
+                self.sides[side] += [(one["order_id"], one["price"], one["loads"]) for one in message[name]]
+            if self.more:
+                return
         else:
+            assert not self.more
             self.chain.take(message)
             for change in message["changes"]:
                 self._change(change)

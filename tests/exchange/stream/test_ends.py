@@ -270,18 +270,18 @@ def test_heartbeats_carry_the_last_position_of_each_subscription(served_here: Se
     asyncio.run(run())
 
 
-def test_the_mirror_is_let_go_when_nobody_listens(served_here: Served) -> None:
-    mirror = served_here.hub.mirror
-    mirror.linger_s = 0.05
+def test_the_feed_ends_when_nobody_listens(served_here: Served) -> None:
+    feed = served_here.hub.feed
+    feed.linger_s = 0.05
 
     async def run() -> None:
         async with served_here.client("buyer") as client:
-            assert not mirror.is_open
+            assert not feed.is_open
             await client.ask(op="subscribe", channel="trades")
-            assert mirror.is_open
+            assert feed.is_open
             await client.ask(op="unsubscribe", channel="trades")
             await asyncio.sleep(0.3)
-            assert not mirror.is_open
+            assert not feed.is_open
             await client.ask(op="subscribe", channel="ticker")
             await served_here.place("seller", "s1", "sell", 1, "20.00")
             assert (await client.hear("ticker"))["tickers"][0]["ask"]["price"] == "20.00"
@@ -294,7 +294,7 @@ def test_a_feed_that_breaks_tells_everybody_to_come_back(served_here: Served, mo
         async with served_here.client("buyer") as client:
             await client.ask(op="subscribe", channel="book", product_id=PRODUCT)
             with monkeypatch.context() as broken:
-                broken.setattr(served_here.hub.mirror, "_publish", None)
+                broken.setattr(served_here.hub.feed, "_publish", None)
                 await served_here.place("seller", "s1", "sell", 1, "20.00")
                 assert (await client.ended())[0] == 1012
         async with served_here.client("buyer") as client:

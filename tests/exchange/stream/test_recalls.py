@@ -94,7 +94,7 @@ def test_each_party_hears_of_its_own_side(served: Served) -> None:
 
 def test_a_trade_behind_a_recall_is_told_in_order(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both came within one turn: whoever resumes from what it heard last hears neither again."""
-    monkeypatch.setattr("exchange.stream.mirror.GATHER_S", 0.5)
+    monkeypatch.setattr("exchange.stream.feed.GATHER_S", 0.5)
 
     async def run() -> None:
         trade = await traded(served)
@@ -113,6 +113,24 @@ def test_a_trade_behind_a_recall_is_told_in_order(served: Served, monkeypatch: p
             assert [item["trade_id"] for message in heard for item in message.get("recalled", ())] == [
                 f"T{trade.trade_id}"
             ]
+
+    asyncio.run(run())
+
+
+def test_both_parties_hear_that_a_request_was_taken_back(served: Served) -> None:
+    async def run() -> None:
+        trade = await traded(served)
+        async with served.client("buyer") as buyer, served.client("seller") as seller:
+            for client in (buyer, seller):
+                await client.ask(op="subscribe", channel="own")
+            await submit(
+                served,
+                c.RequestRecall(trade.trade_id, (trade,), trade.buyer_id, "K1", False, "one digit too many"),
+                c.WithdrawRecall(trade.trade_id, trade.buyer_id, "K2", False),
+            )
+            for client in (buyer, seller):
+                items = [item for message in of(await client.until_quiet(), "own") for item in message["events"]]
+                assert [item["change"] for item in items if item["event"] == "recall"] == ["requested", "withdrawn"]
 
     asyncio.run(run())
 
@@ -206,14 +224,14 @@ def test_tickers_forget_the_trade_whether_one_listens_already_or_comes_later(ser
             await late.ask(op="subscribe", channel="ticker", product_id=PRODUCT)
             (snapshot,) = of(await late.until_quiet(), "ticker_snapshot")
             assert figures(snapshot) == left
-            assert served.hub.mirror.fills == 2
+            assert served.hub.feed.opened == 2
 
     asyncio.run(run())
 
 
 async def _let_go(served: Served) -> None:
     """The feed begins anew with the next reader."""
-    served.hub.mirror.close()
+    served.hub.feed.close()
 
 
 def test_the_log_over_http_has_the_same(served: Served) -> None:

@@ -84,6 +84,19 @@ def test_a_reader_goes_on_after_the_last_event_that_it_saw(served: Served) -> No
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("position", ["0" * 20 + "9" * 30, "0" * 5_000, "-1", "9" * 5_000, str(2**63), "\u0665"])
+def test_what_is_no_position_is_refused(served_here: Served, position: str) -> None:
+    async def run() -> None:
+        async with served_here.rest("buyer") as client:
+            for path, headers in ((f"/v1/events?since={position}", {}), ("/v1/events", {"Last-Event-ID": position})):
+                if position.isascii() or not headers:
+                    answer = await client.get(path, headers=headers)
+                    assert answer.status_code == 422
+                    assert answer.json()["errors"][0]["rule"] == "position"
+
+    asyncio.run(run())
+
+
 def test_a_reader_knows_where_it_is_before_anything_happens(served_here: Served) -> None:
     """A block without data is no event, but a browser comes back with its id all the same."""
 

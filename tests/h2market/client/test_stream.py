@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from exchange import commands as c
+from exchange.stream import singles
 from h2market import client as h
 from h2market.client.feed import Feed
 from tests.exchange.market import PRODUCT
@@ -293,6 +294,7 @@ def test_a_line_that_goes_silent_is_left(served: Served, proxy: Proxy) -> None:
         served.hub.heartbeat_s = 0.2
         async with streaming(served, "buyer", proxy.url) as buyer, streaming(served, "seller") as seller:
             book = await buyer.book(PRODUCT)
+            await until(lambda: book.is_live)
             proxy.frozen = True
             await seller.place(offer("s-1", 1, "20.00"))
             await until(lambda: not book.is_live)
@@ -397,7 +399,7 @@ def test_what_a_later_server_adds_is_passed_over(served: Served, proxy: Proxy) -
             said["events"].insert(0, {"event": "unheard_of", "seq": said["seq"]})
         if said["type"] == "heartbeat":
             said = {"type": "unheard_of"}
-        return json.dumps({**said, "more": 1}).encode()
+        return json.dumps({**said, "unheard_of": 1}).encode()
 
     async def steps() -> None:
         served.hub.heartbeat_s = 0.1
@@ -409,6 +411,38 @@ def test_what_a_later_server_adds_is_passed_over(served: Served, proxy: Proxy) -
             assert isinstance(said.events[0], h.OrderEvent)
             await asyncio.sleep(0.3)
             assert buyer.connections == 1
+
+    run(steps())
+
+
+def test_a_snapshot_in_parts_is_kept_whole_and_goes_on(
+    served: Served, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the line is cut in the middle of one."""
+    monkeypatch.setattr(singles, "PART_ORDERS", 2)
+    parts = 0
+
+    def cut(frame: bytes) -> bytes:
+        nonlocal parts
+        said = json.loads(frame)
+        if said["type"] == "orders_snapshot":
+            parts += 1
+            if parts == 2:
+                raise ConnectionError
+        return frame
+
+    async def steps() -> None:
+        async with streaming(served, "seller") as seller, streaming(served, "buyer", proxy.url) as buyer:
+            for number in range(7):
+                await seller.place(offer(f"s-{number}", 1, f"{20 + number % 3}.00"))
+            proxy.frames = cut
+            book = await buyer.orders(PRODUCT)
+            await until(lambda: book.is_live)
+            assert [str(one.price) for one in book.asks] == ["20.00"] * 3 + ["21.00"] * 2 + ["22.00"] * 2
+            assert buyer.connections == 2
+            await seller.place(offer("s-7", 1, "20.00"))
+            await until(lambda: len(book) == 8)
+            assert buyer.connections == 2
 
     run(steps())
 
