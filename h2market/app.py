@@ -218,6 +218,8 @@ def _health(house: Platform) -> APIRouter:
             house.metrics.queue.labels(name).set(one.waiting)
             house.metrics.commits.labels(name).set(one.commits)
             house.metrics.rebuilds.labels(name).set(one.rebuilds)
+            house.metrics.broken.labels(name).set(one.broken is not None)
+        house.metrics.silences.set(house.writer.silences)
         for follower in await asyncio.gather(*(_follower(follower) for follower in house.watched)):
             house.metrics.lag.labels(follower.name).set(follower.lag)
         if house.webhooks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import uuid
@@ -12,12 +13,14 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from kernel.errors import H2MarketError, Internal, KeyReused
+from kernel.errors import H2MarketError, Internal, KeyReused, Unavailable
 from kernel.log import Tail
 from kernel.messages import Command, Event, Recorded
 from kernel.room import Room, table_of
 from kernel.store import Row, Write, rows_with_keys
 from kernel.tables import CursorRow, IdempotencyRow
+
+RETRY_AFTER_S = 1
 
 _log = logging.getLogger("h2market.sequencer")
 
@@ -92,6 +95,27 @@ class Unit:
     def needs_rest(self) -> bool:
         """Whether it asks for what is committed, and so waits for what is decided and not yet written."""
         return self.read is not None or self.cursor is not None
+
+
+def refuse(units: Sequence[Unit]) -> None:
+    """Says of units that nothing was changed and that they may be sent again."""
+    conclude(units, Unavailable(retry_after_s=RETRY_AFTER_S))
+
+
+def conclude(units: Sequence[Unit], error: H2MarketError) -> None:
+    """Says the same of all units."""
+    for unit in units:
+        unit.outcome = error
+
+
+def settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    """Answers a caller that waits, if it still does."""
+    if future.done():
+        return
+    if isinstance(outcome, H2MarketError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 class Poisoned(Exception):

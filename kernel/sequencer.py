@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,13 +23,29 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import SQLAlchemyError
 
-from kernel.batch import Answer, Batch, Cursor, Envelope, Key, Outcome, Poisoned, Result, Unit, internal_error
+from kernel.batch import (
+    RETRY_AFTER_S,
+    Answer,
+    Batch,
+    Cursor,
+    Envelope,
+    Key,
+    Outcome,
+    Poisoned,
+    Result,
+    Unit,
+    conclude,
+    internal_error,
+    refuse,
+    settle,
+)
 from kernel.clock import Clock
 from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
+from kernel.read_back import was_committed
 from kernel.room import MemoryRoom, Room
-from kernel.scribe import Lost
+from kernel.scribe import Hung, Lost
 from kernel.snapshots import Keeper
 from kernel.store import statements, write_rows
 from kernel.writer import Posted, Turn, Writer
@@ -45,11 +60,6 @@ BATCH_COMMANDS_MAX = 1_000
 BATCH_COMMANDS_MIN = 16
 #: How long a batch may grow while more arrives: it grows no longer than callers come, and a lone caller never waits.
 GATHER_S = 0.004
-RETRY_AFTER_S = 1
-#: How long the store is asked what became of a commit that it broke off. The rooms of the process share the store, so
-#: nobody else could be served in that time.
-READ_BACK_S = 10.0
-READ_BACK_PAUSE_S = 0.1
 #: Events between two snapshots of a room in memory: a start replays about this many, in a second or two.
 SNAPSHOT_EVERY_EVENTS = 250_000
 #: A state is encoded between two turns where the snapshot before had at most so many bytes: some 60,000 open orders, or
@@ -80,7 +90,7 @@ class Sequencer:
         self.tail = EMPTY
         self.commits = 0
         self.rebuilds = 0
-        self.broken: str | None = None
+        self._broken: str | None = None
         self._decides_in_loop = writer.store.is_sqlite and isinstance(room, MemoryRoom)
         self.keeper = keeper or (Keeper(room.name, writer) if isinstance(room, MemoryRoom) else None)
         self._snapshot_seq = 0  # of the newest that was tried
@@ -108,6 +118,11 @@ class Sequencer:
         self._listeners.append(listener)
 
     @property
+    def broken(self) -> str | None:
+        """What keeps the room from writing."""
+        return Hung.__name__ if self.writer.hung else self._broken
+
+    @property
     def waiting(self) -> int:
         """Units in the queue."""
         return len(self._pending)
@@ -128,21 +143,21 @@ class Sequencer:
     async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Result]:
         """Decides several commands of one caller in order; each stands for itself."""
         future = asyncio.get_running_loop().create_future()
-        self.enqueue(envelopes, partial(_settle, future))
+        self.enqueue(envelopes, partial(settle, future))
         results: list[Result] = await future
         return results
 
     async def follow(self, envelopes: Sequence[Envelope], cursor: Cursor) -> None:
         """Decides what a follower asks and moves its cursor, all in one transaction or nothing of it."""
         future = asyncio.get_running_loop().create_future()
-        self._put(Unit(tuple(envelopes), partial(_settle, future), cursor=cursor))
+        self._put(Unit(tuple(envelopes), partial(settle, future), cursor=cursor))
         await future
 
     async def read(self, reader: Callable[[Any], Any]) -> Any:
         """Runs ``reader(machine)`` between two batches, when the machine's state is what is committed. MemoryRooms
         only."""
         future = asyncio.get_running_loop().create_future()
-        self._put(Unit((), partial(_settle, future), read=reader))
+        self._put(Unit((), partial(settle, future), read=reader))
         return await future
 
     def enqueue(self, envelopes: Sequence[Envelope], answer: Answer) -> None:
@@ -248,13 +263,15 @@ class Sequencer:
         unknown: OutcomeUnknown | None = None
         for batch, error in failed:
             units += batch.units
+            if isinstance(error, Hung):  # it may still be written
+                unknown = OutcomeUnknown(retry_after_s=RETRY_AFTER_S)
             try:
-                if unknown is None and not (isinstance(error, Lost) and self._was_committed(batch)):
-                    _refuse(batch.units)
+                if unknown is None and not (isinstance(error, Lost) and was_committed(self.writer, batch)):
+                    refuse(batch.units)
             except OutcomeUnknown as away:
                 unknown = away
             if unknown is not None:
-                _conclude(batch.units, unknown)
+                conclude(batch.units, unknown)
         self._mend(recorded)
 
     def _work(self, units: Sequence[Unit], failed: Exception | None, recorded: list[Recorded]) -> None:
@@ -262,7 +279,7 @@ class Sequencer:
         wrong in the loop; ``recorded`` gets the events that listeners hear of."""
         able = failed is not None or (self.broken is None and self.writer.sound)
         if not able and not self._mend(recorded):
-            _refuse(units)
+            refuse(units)
             return
         writes = list(units) if failed else self._answer_reads(units)
         while writes:
@@ -275,15 +292,15 @@ class Sequencer:
                 writes.remove(poisoned.unit)
                 poisoned.unit.outcome = poisoned.error
                 if not self._mend(recorded):
-                    _refuse(writes)
+                    refuse(writes)
                     return
             except OutcomeUnknown as unknown:
-                _conclude(writes, unknown)
+                conclude(writes, unknown)
                 self._mend(recorded)
                 return
             except Exception as error:
                 _log.error("the commit of %s failed", self.room.name, exc_info=error)
-                _refuse(writes)
+                refuse(writes)
                 self._mend(recorded)
                 return
             else:
@@ -343,7 +360,7 @@ class Sequencer:
             transaction.commit()
         except Exception:
             _log.exception("the outcome of a commit of %s is not known", self.room.name)
-            if not self._was_committed(batch):
+            if not was_committed(self.writer, batch):
                 raise
         batch.machine.changes.clear()
         self._came_true(batch)
@@ -352,43 +369,24 @@ class Sequencer:
         self.tail = batch.tail
         self.commits += 1
 
-    def _was_committed(self, batch: Batch) -> bool:
-        """Reads the log back where it is not known what became of a commit: are the batch's events in it?
-
-        Raises OutcomeUnknown where the store stays away: to refuse the batch then might be untrue.
-        """
-        tail = batch.tail
-        until = time.monotonic() + READ_BACK_S
-        while True:
-            try:
-                connection = self.writer.reconnect()
-                with connection.begin():
-                    if batch.rows and self.room.log.hash_at(connection, tail.seq) == tail.hash:
-                        return True
-                self.writer.store.forget_unfinished(connection)
-                return False
-            except Exception as error:
-                if time.monotonic() >= until:
-                    raise OutcomeUnknown(retry_after_s=RETRY_AFTER_S) from error
-            time.sleep(READ_BACK_PAUSE_S)
-
     def _mend(self, recorded: list[Recorded]) -> bool:
         """Rebuilds the room from its log after a batch that did not become part of it, as far as is known, or after
         the store was away. ``recorded`` gets the events of a commit that was never read back and did happen."""
         try:
             connection = self.writer.connection
+            self.writer.store.forget_unfinished(connection)  # it would come back after who asked was told otherwise
             with connection.begin():
                 tail = self.room.rebuild(connection)
                 unheard = list(self.room.log.read(connection, self.tail.seq))
         except Exception as error:
             if self.broken is None:  # what is tried again every second is told once
                 _log.exception("%s could not be rebuilt from its log", self.room.name)
-            self.broken = brief(error)
+            self._broken = brief(error)
             self.writer.disconnect()
             return False
         self.tail = tail
         recorded += unheard
-        self.broken = None
+        self._broken = None
         self.rebuilds += 1
         return True
 
@@ -411,7 +409,7 @@ class Sequencer:
                 states.append((self.tail, self.room.machine.dump()))
 
         def end() -> None:
-            for tail, state in states:
+            for tail, state in states if not keeper.busy else ():
                 keeper.keep(tail, state, partial(self._snapshot_kept, tail.seq))
 
         if not self._decides_in_loop:
@@ -422,25 +420,6 @@ class Sequencer:
 
     def _snapshot_kept(self, seq: int, size: int) -> None:
         self.room.snapshot_seq, self.room.snapshot_bytes = seq, size
-
-
-def _refuse(units: Sequence[Unit]) -> None:
-    """Says of units that nothing was changed and that they may be sent again."""
-    _conclude(units, Unavailable(retry_after_s=RETRY_AFTER_S))
-
-
-def _conclude(units: Sequence[Unit], error: H2MarketError) -> None:
-    for unit in units:
-        unit.outcome = error
-
-
-def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, H2MarketError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
 
 
 def _rollback(transaction: Transaction) -> None:

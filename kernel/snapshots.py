@@ -1,7 +1,7 @@
 """Snapshots of rooms in memory: how they lie in the database, and who makes the large ones.
 
-A snapshot lies in parts, so that storing a large one is many short transactions. It is whole where its digest says so:
-a start passes over one that was never finished.
+A snapshot lies in parts, so that storing a large one is many short transactions. The first part is stored last: without
+it a snapshot was never finished. It is whole where its digest says so, and a start passes over every other.
 
 A small state is encoded between two turns. To encode a large one so would hold all answers for a second. But a state is
 a function of the log, so another process makes it from the snapshot before and the events since. Either is stored part
@@ -24,6 +24,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table, select
 
 from kernel.log import Tail
+from kernel.scribe import END_S_MAX
 from kernel.store import Delete, Row, Write
 from kernel.tables import SnapshotRow
 from kernel.writer import Writer
@@ -52,9 +53,9 @@ class Snapshot(NamedTuple):
 
 
 def newest_first(connection: Connection, room: str, until: int | None = None) -> Iterator[Snapshot]:
-    """The stored snapshots of a room, whole or not, or those until an event."""
+    """The finished snapshots of a room, or those until an event."""
     columns = _TABLE.c
-    of_room = select(columns.seq).distinct().where(columns.room == room).order_by(columns.seq.desc())
+    of_room = select(columns.seq).where(columns.room == room, columns.part == 0).order_by(columns.seq.desc())
     if until is not None:
         of_room = of_room.where(columns.seq <= until)
     for seq in connection.execute(of_room).scalars().all():
@@ -67,11 +68,21 @@ def newest_first(connection: Connection, room: str, until: int | None = None) ->
 
 
 def superseded(connection: Connection, room: str) -> list[Row]:
-    """The keys of the parts that the newest snapshots make needless."""
+    """The keys of the parts that the newest finished snapshots make needless, and of all that was never finished. For
+    whoever stores none at the moment."""
     columns = _TABLE.c
-    kept = select(columns.seq).distinct().where(columns.room == room).order_by(columns.seq.desc()).limit(SNAPSHOTS_KEPT)
-    oldest = min(connection.execute(kept).scalars(), default=0)
-    keys = select(columns.room, columns.seq, columns.part).where(columns.room == room, columns.seq < oldest)
+    keys = select(columns.room, columns.seq, columns.part).where(columns.room == room).order_by(columns.seq)
+    stored = [tuple(key) for key in connection.execute(keys)]
+    kept = sorted(seq for _, seq, part in stored if part == 0)[-SNAPSHOTS_KEPT:]
+    return [key for key in stored if key[1] not in kept]
+
+
+def parts_from(connection: Connection, room: str, seq: int, part: int) -> list[Row]:
+    """The keys of the parts of a snapshot from one on."""
+    columns = _TABLE.c
+    keys = select(columns.room, columns.seq, columns.part).where(
+        columns.room == room, columns.seq == seq, columns.part >= part
+    )
     return [tuple(key) for key in connection.execute(keys)]
 
 
@@ -92,11 +103,12 @@ class Keeper:
         self._command = command
         self._environ = environ
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     @property
     def busy(self) -> bool:
-        """Whether a snapshot is under way."""
-        return self._task is not None and not self._task.done()
+        """Whether none can be begun: one is under way, or the server stops."""
+        return self._stopped or (self._task is not None and not self._task.done())
 
     def keep(self, tail: Tail, state: bytes, stored: Callable[[int], None]) -> None:
         """Begins to store a state that is the log's up to ``tail``; ``stored`` is told its bytes once it is there."""
@@ -108,11 +120,15 @@ class Keeper:
         self._begin(partial(self._made, tail), tail, stored)
 
     async def stop(self) -> None:
-        """Gives up what is under way; waits until the process is gone."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        """Gives up what is under way, and begins nothing more; waits until the process is gone, unless it cannot be
+        ended."""
+        self._stopped = True
+        if self._task is None:
+            return
+        self._task.cancel()
+        _, under_way = await asyncio.wait((self._task,), timeout=END_S_MAX)
+        if under_way:
+            _log.error("the snapshot of %s could not be given up", self.room)
 
     def _begin(self, storing: Callable[[], Awaitable[int]], tail: Tail, stored: Callable[[int], None]) -> None:
         assert not self.busy
@@ -121,19 +137,23 @@ class Keeper:
     async def _finish(self, storing: Callable[[], Awaitable[int]], tail: Tail, stored: Callable[[int], None]) -> None:
         try:
             size = await storing()
-            for key in await self._superseded():
-                await self._writer.write([Delete(_TABLE, [key])])
         except Exception:
             # Without it the next start replays from further back; the next snapshot is tried as usual.
             _log.exception("no snapshot of %s could be stored at event %s", self.room, tail.seq)
         else:
             self.kept += 1
             stored(size)
+        try:
+            await self._forget(superseded, self.room)
+        except Exception:
+            _log.exception("needless snapshots of %s could not be deleted", self.room)
 
     async def _given(self, tail: Tail, state: bytes) -> int:
         digest = (await asyncio.to_thread(hashlib.sha256, state)).hexdigest()
-        for part, start in enumerate(range(0, len(state), PART_BYTES)):
-            await self._store(tail, digest, part, state[start : start + PART_BYTES])
+        starts = range(0, len(state), PART_BYTES)
+        for part in range(1, len(starts)):
+            await self._store(tail, digest, part, state[starts[part] : starts[part] + PART_BYTES])
+        await self._finished(tail, digest, len(starts), state[:PART_BYTES])
         return len(state)
 
     async def _made(self, tail: Tail) -> int:
@@ -144,15 +164,18 @@ class Keeper:
         try:
             assert process.stdout is not None
             _give_way(process.pid)
-            digest, size, seen = (await process.stdout.readline()).decode().strip(), 0, hashlib.sha256()
-            part = 0
+            digest, seen = (await process.stdout.readline()).decode().strip(), hashlib.sha256()
+            first = await _filled(process.stdout)
+            seen.update(first)
+            size, parts = len(first), 1
             while state := await _filled(process.stdout):
                 seen.update(state)
-                await self._store(tail, digest, part, state)
-                size, part = size + len(state), part + 1
+                await self._store(tail, digest, parts, state)
+                size, parts = size + len(state), parts + 1
             code = await process.wait()
             if code or seen.hexdigest() != digest:
                 raise ValueError(f"the process ended with {code} after {size} bytes")
+            await self._finished(tail, digest, parts, first)
             return size
         finally:
             if process.returncode is None:
@@ -163,19 +186,27 @@ class Keeper:
         row = self.room, tail.seq, part, tail.hash, digest, state
         await self._writer.write([Write(_TABLE, [row], replace=True)])
 
-    async def _superseded(self) -> list[Row]:
-        """The keys of what is needless now. Whoever gives up waits for the end of the read: the store closes then."""
+    async def _finished(self, tail: Tail, digest: str, parts: int, first: bytes) -> None:
+        """Stores the first part, once those of an attempt before, by another version, are gone from behind the last."""
+        await self._forget(parts_from, self.room, tail.seq, parts)
+        await self._store(tail, digest, 0, first)
+
+    async def _forget(self, needless: Callable[..., list[Row]], *about: str | int) -> None:
+        """Deletes parts, each in a turn of its own. Whoever gives up waits for the end of the read: the store closes
+        then."""
 
         def read() -> list[Row]:
             with self._writer.store.reading() as session:
-                return superseded(session.connection(), self.room)
+                return needless(session.connection(), *about)
 
         reading = asyncio.ensure_future(asyncio.to_thread(read))
         try:
-            return await asyncio.shield(reading)
+            keys = await asyncio.shield(reading)
         except asyncio.CancelledError:
             await asyncio.wait((reading,))
             raise
+        for key in keys:
+            await self._writer.write([Delete(_TABLE, [key])])
 
 
 def _give_way(pid: int) -> None:
@@ -183,7 +214,7 @@ def _give_way(pid: int) -> None:
 
     It stays in its parent's session: Linux shares processors out among sessions before it looks at priorities within.
     """
-    with suppress(ProcessLookupError):
+    with suppress(OSError):  # it is gone, or the system forbids it: better in the way than not at all
         if sys.platform == "linux":
             os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
         else:

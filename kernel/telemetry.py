@@ -57,6 +57,12 @@ class Metrics:
         self.queue = self._gauge("h2market_queue", "Requests waiting for a room's writer.", "room")
         self.commits = self._gauge("h2market_commits", "Transactions committed since the start.", "room")
         self.rebuilds = self._gauge("h2market_rebuilds", "Times a room was rebuilt after a failed commit.", "room")
+        self.broken = self._gauge("h2market_broken", "1 while a room cannot write.", "room")
+        self.silences = Gauge(
+            "h2market_writer_silences",
+            "Times the process that writes was killed for its silence.",
+            registry=self.registry,
+        )
         self.lag = self._gauge("h2market_follower_lag", "Events a follower has still to apply.", "follower")
         self.webhooks = self._gauge("h2market_webhooks", "Webhooks that are delivering, and that are failing.", "state")
 

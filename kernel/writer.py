@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from kernel.scribe import END_S_MAX, Heard, NotWritten, Scribe, Statement, running_loop
+from kernel.scribe import END_S_MAX, Heard, Hung, NotWritten, Scribe, Statement, running_loop
 from kernel.store import Delete, Store, Write, statements, write_rows
 
 #: How long the loop waits for the thread to take a turn over: some 30 microseconds, unless the machine is overloaded.
@@ -70,6 +70,7 @@ class Writer:
         self._connection: Connection | None = None
         self._reader: Connection | None = None
         self._scribe: Scribe | None = None
+        self._silences = 0  # of those before this one
         self._thread = threading.Thread(target=self._run, name="h2market-writer", daemon=True)
 
     def start(self) -> None:
@@ -143,11 +144,26 @@ class Writer:
 
     @property
     def sound(self) -> bool:
-        """Whether there is a connection that nobody knows to be broken."""
-        return self._connection is not None and not (self._connection.invalidated or self._connection.closed)
+        """Whether there is a connection that nobody knows to be broken, and that may write."""
+        if self._connection is None or self.hung:
+            return False
+        return not (self._connection.invalidated or self._connection.closed)
+
+    @property
+    def hung(self) -> bool:
+        """Whether the process that writes hangs and does not die. Until it is dead nobody else may write: whoever asks
+        for the connection gets none."""
+        return self._scribe is not None and self._scribe.hung
+
+    @property
+    def silences(self) -> int:
+        """How often that process was killed because it said nothing."""
+        return self._silences + (self._scribe is not None and self._scribe.silenced)
 
     def reconnect(self) -> Connection:
-        """A new writing connection in place of one that is broken."""
+        """A new writing connection in place of one that is broken. Raises what the store raises, or Hung."""
+        if self.hung:
+            raise Hung("the process that writes hangs")
         self.disconnect()
         self._connection = self.store.connect_writer()
         return self._connection
@@ -165,26 +181,32 @@ class Writer:
 
     def stop(self) -> None:
         """Finishes what has begun, then lets the connection go. Turns that wait never begin. Where the event loop goes
-        on in another thread, whoever began is answered there; it is waited for."""
+        on in another thread, whoever began is answered there; it is waited for. Nothing is waited for without end: not
+        for a process that hangs, nor for a thread that does."""
         self._stopped = True
-        self._rest()
+        rested = self._rest()
         if self._scribe is not None:
-            self._scribe.close()
-        self._rest()
+            self._scribe.close(END_S_MAX if rested and not self._scribe.hung else 0)
+        rested = self._rest()
         if self._thread.is_alive():
             self._begun.put(None)
-            self._thread.join()
+            self._thread.join(END_S_MAX if rested else 0)
+            if self._thread.is_alive():
+                _log.error("the writer's thread does not end: its connection is left as it is")
+                return
         # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
         self.drop_reader()
         self.store.read_engine.dispose()
         self.disconnect()
 
-    def _rest(self) -> None:
-        """Waits until nothing that has begun is left, but no longer than the process that writes may take."""
+    def _rest(self) -> bool:
+        """Waits until nothing that has begun is left, but no longer than the process that writes may take; whether that
+        is so."""
         loop = self._loop
-        if loop is not None and loop.is_running() and running_loop() is not loop:
-            loop.call_soon_threadsafe(self._next)
-            self._at_rest.wait(END_S_MAX)
+        if loop is None or not loop.is_running() or running_loop() is loop:
+            return True
+        loop.call_soon_threadsafe(self._next)
+        return self._at_rest.wait(END_S_MAX)
 
     def _next(self) -> None:
         """Begins turns until one of them has to wait. Not while one begins or ends, which may queue for another."""
@@ -206,7 +228,7 @@ class Writer:
                 self._post(turn)
             elif turn is not None:
                 self._turns.append(turn)
-        if self._turns and not self._lent and not self._on_the_way:
+        if self._turns and not (self._lent or self._on_the_way or self._dying):
             self._lent = True
             self._hand_over(self._turns.popleft())
         self._occupied = False
@@ -216,14 +238,19 @@ class Writer:
     def _may_begin(self) -> bool:
         if self._stopped or not self._waiting:
             return False
-        return not (self._turns or self._lent) and self._on_the_way < POSTED_MAX
+        return not (self._turns or self._lent or self._dying) and self._on_the_way < POSTED_MAX
+
+    @property
+    def _dying(self) -> bool:
+        return self._scribe is not None and self._scribe.dying
 
     def _post(self, turn: Posted) -> None:
         self._on_the_way += 1
         written = partial(self._written, turn)
         try:
             if self._scribe is None or self._scribe.ended:
-                self._scribe = self.store.make_scribe()
+                self._silences, self._scribe = self.silences, self.store.make_scribe()
+                self._scribe.changed = self._next
             self._scribe.post(turn.statements, written)
         except Exception as error:
             # At once, before anything is decided on top of it: what is sent next might well be written.

@@ -20,6 +20,7 @@ from kernel.messages import Event, Recorded
 from kernel.notice_feed import NoticeFeed, NoticeSource
 from kernel.notices import Notice
 from kernel.room import table_of
+from kernel.scribe import END_S_MAX
 from kernel.sequencer import Sequencer
 from kernel.store import Store
 from participants import events
@@ -106,8 +107,9 @@ class Deliverer:
         for webhook_id, standing in self._standings.items():
             self.books.note(webhook_id, standing)
         try:
-            await self.books.write()
-        except H2MarketError:
+            async with asyncio.timeout(END_S_MAX):
+                await self.books.write()
+        except (H2MarketError, TimeoutError):  # it is delivered again
             _log.exception("what was delivered last could not be noted")
         await self._outgoing.close()
 

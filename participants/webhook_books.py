@@ -15,6 +15,8 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, select
 
+from kernel.batch import RETRY_AFTER_S
+from kernel.errors import Unavailable
 from kernel.room import table_of
 from kernel.sequencer import Writer
 from kernel.store import Store, insert_rows, upsert_rows
@@ -118,19 +120,19 @@ class Books:
                 await asyncio.sleep(RETRY_S)
 
     async def write(self) -> None:
-        """Writes what has gathered, in one transaction. Raises what the store raises, and then keeps it."""
+        """Writes what has gathered, in one transaction. Raises Unavailable where it cannot, and then keeps it."""
         changed, attempts, forgotten = self._changed, self._attempts, self._forgotten
         self._changed, self._attempts, self._forgotten = {}, [], set()
         self._work.clear()
         standings = {name: msgspec.structs.replace(one, cursors=dict(one.cursors)) for name, one in changed.items()}
         try:
             await self._in_turn(standings, attempts, forgotten)
-        except Exception:  # not where it is cancelled: the turn is queued, and is taken before the writer stops
+        except Exception as error:  # not where it is cancelled: the turn is queued, and taken before the writer stops
             self._changed = {**changed, **self._changed}
             self._attempts = attempts + self._attempts
             self._forgotten |= forgotten
             self._work.set()
-            raise
+            raise Unavailable(retry_after_s=RETRY_AFTER_S) from error
         if len(self._attempts) < UNWRITTEN_MAX:
             self._room.set()
 

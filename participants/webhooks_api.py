@@ -11,12 +11,13 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import Field
 from sqlmodel import Session, col, select
 
+from kernel.batch import RETRY_AFTER_S
 from kernel.edge import CURSOR_SCHEMA, PAGE_DEFAULT, PAGE_MAX, Answer, Body, Page, TimeIn, TimeOut
 from kernel.errors import NotFound, Unavailable
 from kernel.http import KEY_PATTERN, Call
 from kernel.notices import Told
 from kernel.openapi import problems
-from kernel.sequencer import RETRY_AFTER_S, Outcome
+from kernel.sequencer import Outcome
 from kernel.service import Service, caller, fetch_page, reading
 from participants import commands, events
 from participants.checks import EVENT_TYPE_PATTERN, WEBHOOK_URL_PATTERN

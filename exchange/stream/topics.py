@@ -14,7 +14,7 @@ from exchange.stream.faces import Face
 from exchange.stream.feed import Turn
 from exchange.stream.items import product_of, recalled_items, status_item, trade_item
 from exchange.stream.said_books import SingleChange
-from exchange.stream.said_prints import TickerItem, Tickers, TickerSnapshot, TradeItem, Trades
+from exchange.stream.said_prints import RecalledItem, TickerItem, Tickers, TickerSnapshot, TradeItem, Trades
 from exchange.stream.said_status import ProductStatusPart, Status, StatusItem, StatusSnapshot
 from exchange.stream.shared import Shared
 from exchange.stream.singles import OrdersView, merge
@@ -116,28 +116,28 @@ class Prints:
         self.listeners: dict[str, set[Subscription]] = {}
 
     def publish(self, turn: Turn) -> None:
-        """Tells of the turn's trades, and of those that it undid."""
+        """Tells of the turn's trades, and of those that it undid: in one message, for of two the later might have the
+        earlier position."""
         if not self.listeners:
             return
-        if turn.trades:
-            self._say_trades(turn)
-        recalled = [item for one in turn.others for item in recalled_items(one)]
-        for product_id, listeners in self.listeners.items() if recalled else ():
-            fitting = [item for item in recalled if product_id in ("", item.product_id)]
-            if fitting:
-                push(listeners, Trades(0, product_id or None, fitting[-1].seq, [], fitting))
-
-    def _say_trades(self, turn: Turn) -> None:
-        items: dict[str, list[TradeItem]] = {}
-        everything = self.listeners.get("")
+        trades: dict[str, list[TradeItem]] = {}
+        recalled: dict[str, list[RecalledItem]] = {}
         for event, at in turn.trades:
-            if everything or event.product_id in self.listeners:
-                item = trade_item(event, at)
-                items.setdefault(event.product_id, []).append(item)
-                if everything:
-                    items.setdefault("", []).append(item)
-        for product_id, found in items.items():
-            push(self.listeners.get(product_id, ()), Trades(0, product_id or None, found[-1].seq, found))
+            if keys := self._heard_by(event.product_id):
+                made = trade_item(event, at)
+                for key in keys:
+                    trades.setdefault(key, []).append(made)
+        for undone in (item for one in turn.others for item in recalled_items(one)):
+            for key in self._heard_by(undone.product_id):
+                recalled.setdefault(key, []).append(undone)
+        for product_id in trades.keys() | recalled.keys():
+            new, gone = trades.get(product_id, []), recalled.get(product_id, [])
+            seq = max(items[-1].seq for items in (new, gone) if items)
+            push(self.listeners[product_id], Trades(0, product_id or None, seq, new, gone))
+
+    def _heard_by(self, product_id: str) -> list[str]:
+        """Under which keys somebody listens to a product."""
+        return [key for key in (product_id, "") if key in self.listeners]
 
 
 def push(listeners: Iterable[Subscription], message: Any) -> None:

@@ -44,6 +44,11 @@ class Tally:
     stream_gaps: list[str] = field(default_factory=list)
     stream_repeats: list[str] = field(default_factory=list)
     book_mismatches: list[str] = field(default_factory=list)
+    implied_matches: int = 0
+    implied_halves: list[str] = field(default_factory=list)
+    recalls_undone: int = 0
+    recalls_across_kills: int = 0
+    recalls_wrong: list[str] = field(default_factory=list)
     order_types: dict[str, int] = field(default_factory=dict)
     order_types_missing: list[str] = field(default_factory=list)
     verified: bool = True
@@ -56,7 +61,8 @@ class Tally:
         found = {
             "acked_lost": self.lost, "double_effects": self.doubled, "dead_men_missed": self.dead_men_missed,
             "stream_gaps": self.stream_gaps, "stream_repeats": self.stream_repeats,
-            "book_mismatches": self.book_mismatches, "order_types_missing": self.order_types_missing,
+            "book_mismatches": self.book_mismatches, "implied_halves": self.implied_halves,
+            "recalls_wrong": self.recalls_wrong, "order_types_missing": self.order_types_missing,
             "problems": self.problems,
         }  # fmt: skip
         return {kind: sentences for kind, sentences in found.items() if sentences}
@@ -169,7 +175,7 @@ def _unlike(body: dict[str, Any], status: int, answer: dict[str, Any], found: li
 def wrong_money(recount: Recount, floor: Floor, wanted_fen: int) -> Iterator[str]:
     """Deposits that were not credited and passed on exactly once."""
     for company in floor.companies:
-        if company.side != "sell" and recount.credited[company.participant_id] != wanted_fen:
+        if company.buys and recount.credited[company.participant_id] != wanted_fen:
             credited = format_money(recount.credited[company.participant_id])
             yield f"{company.participant_id} paid {format_money(wanted_fen)} in and was credited {credited}"
     if set(recount.deposits) != set(recount.grants):

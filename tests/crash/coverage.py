@@ -11,6 +11,7 @@ from tests.crash.logs import Logged
 from tests.crash.orders import logged_terms
 from tests.crash.recount import Recount
 from tests.crash.requests import Request
+from tests.crash.three_parties import ThreeParties
 
 #: What the load must have had. Each name is counted below.
 REQUIRED = frozenset({
@@ -26,17 +27,25 @@ REQUIRED = frozenset({
     "self_trade_decrement", "self_trade_cancel_oldest", "self_trade_cancel_both", "self_trade_cancel_newest",
     "self_trade_prevented", "expired", "disconnected", "dead_man",
     "ws_batch", "ws_amend", "ws_cancel", "ws_mass_cancel",
+    "recall_requested", "recall_approved", "recall_confirmed", "recalled",
+    "implied_delivered", "implied_ex_works", "implied_haulage",  # by whose order came last
 })  # fmt: skip
 
 
 class Coverage:
     """Counts what was accepted."""
 
-    def __init__(self, recount: Recount) -> None:
-        self.counts: Counter[str] = Counter()
+    def __init__(self, recount: Recount, three_parties: ThreeParties) -> None:
+        self._counts: Counter[str] = Counter()
+        self._three_parties = three_parties
         self._recount = recount  # as it stands before the event that is counted
         self._agreed: set[int] = set()
         self._moved = 0  # an order whose price was just amended
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each was done."""
+        return self._counts + Counter({f"implied_{who}": n for who, n in self._three_parties.matches.items()})
 
     def missing(self) -> list[str]:
         """What the load should have had and did not have."""
@@ -44,7 +53,7 @@ class Coverage:
 
     def take(self, one: Logged) -> None:
         """Counts an event of the exchange."""
-        self.counts.update(self._names(one))
+        self._counts.update(self._names(one))
         self._moved = one.fields["order_id"] if one.type == "OrderAmended" else 0
 
     def answered(self, request: Request) -> None:
@@ -53,12 +62,12 @@ class Coverage:
             return
         way = "ws_" if request.method == "WS" else ""
         if request.kind in ("batch", "import", "amend", "cancel", "mass_cancel"):
-            self.counts[way + request.kind] += 1
+            self._counts[way + request.kind] += 1
         if request.kind == "mass_cancel" and not way:
             chosen = request.path.partition("?")[2].partition("=")[0].removesuffix("_id")
-            self.counts[f"mass_cancel_{chosen or 'all'}"] += 1
+            self._counts[f"mass_cancel_{chosen or 'all'}"] += 1
         if request.kind in ("group", "basket") and all(one["order"] for one in request.answer["results"]):
-            self.counts["basket" if request.kind == "basket" else "group_reject_all"] += 1
+            self._counts["basket" if request.kind == "basket" else "group_reject_all"] += 1
 
     def _names(self, one: Logged) -> Iterable[str]:
         event = one.fields
@@ -82,7 +91,9 @@ class Coverage:
                 return (f"self_trade_{event['mode']}",)
             case "DeadManSet":
                 return ("dead_man",) if event["fires_at"] else ()
-        simple = {"OrderElected": "stop_elected", "OrderHibernated": "hibernate", "OrderActivated": "activate",
+        simple = {"TradeRecallRequested": "recall_requested", "TradeRecallApproved": "recall_approved",
+                  "TradeRecallConfirmed": "recall_confirmed", "TradeRecalled": "recalled",
+                  "OrderElected": "stop_elected", "OrderHibernated": "hibernate", "OrderActivated": "activate",
                   "QuoteRequested": "quote_request", "Uncrossed": "uncrossed", "MarketHalted": "market_halted",
                   "MarketResumed": "market_resumed"}  # fmt: skip
         return (simple[one.type],) if one.type in simple else ()

@@ -16,7 +16,11 @@ from tests.crash.requests import PLACING, Request
 ASKED = frozenset({
     "OrderPlaced", "OrderRejected", "OrderAmended", "OrderHibernated", "OrderActivated", "TraderKilled",
     "TraderReleased", "SelfTradeModeSet", "DeadManSet", "QuoteRequested", "MarketHalted", "MarketResumed",
+    "TradeRecallRequested", "TradeRecallApproved", "TradeRecallConfirmed",
 })  # fmt: skip
+_RECALLS = {
+    "recall": "TradeRecallRequested", "approval": "TradeRecallApproved", "confirmation": "TradeRecallConfirmed",
+}  # fmt: skip
 _REASONS = frozenset({"requested", "mass_cancel"})
 _SWITCHES = {
     "kill": "TraderKilled", "release": "TraderReleased", "self_trade": "SelfTradeModeSet", "halt": "MarketHalted",
@@ -84,6 +88,10 @@ def _unlike(request: Request, made: list[Logged]) -> str | None:
         case "quote":
             asked = {"participant_id": request.company, "loads": request.body["loads"]}
             return None if asked.items() <= event.items() else "its quote request is not in the log"
+        case "recall" | "approval" | "confirmation":
+            trades = [f"T{trade['trade_id']}" for trade in event.get("trades", ())]
+            fits = first.type == _RECALLS[request.kind] and about in trades
+            return None if fits else "its step of the recall is not in the log"
     raise AssertionError(request.kind)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from kernel.quantity import format_price
+from kernel.quantity import format_price, parse_price
 from tests.crash.listening import Heard
 from tests.crash.recount import Open
 from tests.exchange.stream.client import LevelBook, OrderBook
@@ -21,13 +21,22 @@ DEPTH = 10
 
 
 def wrong_book(client: httpx.Client, secret: str, one: Heard, patience_s: float = PATIENCE_S) -> Iterator[str]:
-    """The book that a reader keeps is the exchange's."""
+    """The book that a reader keeps is the exchange's, and so is what other books imply for it."""
     depth = one.options.get("depth", DEPTH)
     shown = ask(client, secret, f"/v1/products/{one.product_id}/book", levels=depth)
-    rest = {side: [(row["price"], row["loads"], row["orders"]) for row in shown[side]] for side in ("bids", "asks")}
+    rest: dict[str, list[Any]] = {
+        side: [(row["price"], row["loads"], row["orders"]) for row in shown[side]] for side in ("bids", "asks")
+    }
+
+    rest["implied"] = [shown["implied_bid"], shown["implied_ask"]]
 
     def own() -> dict[str, Any]:
-        return {} if one.book is None else {side: levels(one.book, side)[:depth] for side in ("bids", "asks")}
+        if one.book is None:
+            return {}
+        kept: dict[str, list[Any]] = {side: levels(one.book, side)[:depth] for side in ("bids", "asks")}
+        # Single orders come without what is implied.
+        kept["implied"] = list(one.book.implied) if isinstance(one.book, LevelBook) else rest["implied"]
+        return kept
 
     if not wait(lambda: own() == rest, patience_s):
         yield f"{one.name} {one.channel} of {one.product_id}: {own()}, REST has {rest}"
@@ -36,10 +45,11 @@ def wrong_book(client: httpx.Client, secret: str, one: Heard, patience_s: float 
 def wrong_tickers(
     client: httpx.Client, secret: str, one: Heard, products: Sequence[str], trades: Mapping[str, int]
 ) -> Iterator[str]:
-    """The last ticker of each product has the best of its book and as many trades as the log."""
+    """The last ticker of each product has the best of its book, or what is implied if that is better, and as many
+    trades as the log."""
     for product_id in products:
         shown = ask(client, secret, f"/v1/products/{product_id}/book", levels=1)
-        best = [(side[0]["price"], side[0]["loads"]) if side else None for side in (shown["bids"], shown["asks"])]
+        best = [_best([*shown[f"{side}s"], shown[f"implied_{side}"]], side == "bid") for side in ("bid", "ask")]
         wanted = [*best, trades[product_id]]
 
         def own(product_id: str = product_id) -> list[Any]:
@@ -61,6 +71,15 @@ def wrong_orders(one: Heard, still_open: Mapping[int, Open]) -> Iterator[str]:
             yield f"{one.name} was last told that {order_id} stands at {told}, and the log leaves {order}"
         elif order and (told["price"], told["loads"]) != (format_price(order.price_fen), order.loads):
             yield f"{one.name} was last told the terms {told} of {order_id}, and the log leaves {order}"
+
+
+def _best(levels: Sequence[dict[str, Any] | None], highest: bool) -> tuple[str, int] | None:
+    """Price and loads of the best of some levels: of equal ones the first."""
+    there = [level for level in levels if level is not None]
+    if not there:
+        return None
+    found = (max if highest else min)(there, key=lambda level: parse_price(level["price"]))
+    return found["price"], found["loads"]
 
 
 def _becomes(own: Callable[[], Any], wanted: Any) -> bool:

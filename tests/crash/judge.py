@@ -11,8 +11,10 @@ from tests.crash.coverage import Coverage
 from tests.crash.deadmen import DeadMen
 from tests.crash.effects import doubled, lost
 from tests.crash.logs import Logged, Range
+from tests.crash.recalls import Recalls
 from tests.crash.recount import Recount
 from tests.crash.requests import Request
+from tests.crash.three_parties import ThreeParties
 from tests.crash.told import Item, Told, differences
 
 
@@ -50,7 +52,9 @@ class Judge:
         self.told = Told()
         self._tally = tally
         self._doubled: set[Any] = set()  # what took effect twice and was told
-        self._coverage = Coverage(self.recount)
+        self._three_parties = ThreeParties()
+        self._recalls = Recalls(outages)
+        self._coverage = Coverage(self.recount, self._three_parties)
         self._dead_men = DeadMen(self.recount, outages)
 
     def read(self, exchange: Sequence[Logged], settlement: Sequence[Logged]) -> None:
@@ -58,6 +62,8 @@ class Judge:
         for one in exchange:
             try:
                 self._dead_men.take(one)
+                self._three_parties.take(one)
+                self._recalls.take(one)
                 self._coverage.take(one)
                 self.told.take(one)
                 self.recount.take(one)
@@ -84,6 +90,10 @@ class Judge:
         self._judge_switches(evidence.now_us)
         for one in evidence.testimonies:
             self._hear(one)
+        tally.implied_matches = self._three_parties.matches.total()
+        tally.implied_halves = [*self._three_parties.halves, *self._three_parties.unfinished()]
+        tally.recalls_undone, tally.recalls_across_kills = self._recalls.undone, self._recalls.across_kills
+        tally.recalls_wrong = [*self._recalls.wrong, *self._recalls.unfinished()]
         tally.order_types = dict(sorted(self._coverage.counts.items()))
         tally.order_types_missing = self._coverage.missing()
 

@@ -141,7 +141,8 @@ class Reader:
     def _go_on(self, one: Heard, message: Message) -> Message | None:
         one.link(message)
         if one.channel in EVENTS:
-            one.keep(message["trades"] if one.channel == "trades" else message["events"])
+            items = [*message["trades"], *message.get("recalled", ())] if one.channel == "trades" else message["events"]
+            one.keep(sorted(items, key=lambda item: item["seq"]) if one.channel == "trades" else items)
         elif one.channel == "ticker":
             for ticker in message["tickers"]:
                 one.tickers[ticker["product_id"]] = ticker

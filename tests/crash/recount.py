@@ -45,6 +45,7 @@ class Recount:
         self.reserved: Counter[str] = Counter()
         self.committed: Counter[str] = Counter()
         self.consumed: Counter[str] = Counter()
+        self.released: Counter[tuple[int, int]] = Counter()  # holds, by trade and load
         self.offered: Counter[str] = Counter()
         self.open: dict[int, Open] = {}
         self.statements: Counter[str] = Counter()
@@ -61,6 +62,8 @@ class Recount:
             "OrderActivated": self._activated,
             "OrderCancelled": self._cancelled,
             "Traded": self._traded,
+            "TradeRecalled": self._recalled,
+            "CommitmentReleased": self._commitment_released,
             "MoneyGranted": self._money_granted,
             "MoneyReduced": self._money_reduced,
             "MoneyReductionRefused": self._reduction_refused,
@@ -78,7 +81,7 @@ class Recount:
     def doubles(self) -> dict[Any, int]:
         """What was done more often than once, and how often."""
         counters: Sequence[Counter[Any]] = (
-            self.grants, self.reductions, self.statements, self.deposits, self.withdrawals
+            self.grants, self.reductions, self.statements, self.deposits, self.withdrawals, self.released
         )  # fmt: skip
         counted = {name: times for counter in counters for name, times in counter.items()}
         counted |= {name: len(terms) for name, terms in self.orders.items()}
@@ -139,6 +142,8 @@ class Recount:
     def _traded(self, event: dict[str, Any]) -> None:
         for order_id in (event["buy_order_id"], event["sell_order_id"]):
             order = self.open[order_id]
+            if event["leg"] == "haulage" and order.side == "buy":
+                continue  # bid delivered: its loads are those of the hydrogen that follows
             self._hold(order, -1)
             order.open_loads -= event["loads"]
             if event["taker_order_id"] in (0, order_id):
@@ -150,6 +155,16 @@ class Recount:
                 del self.open[order_id]
         self.committed[event["buyer_id"]] += event["loads"] * event["price_fen_per_kg"] * self.mass_kg
         self.consumed[event["seller_id"]] += event["loads"]
+
+    def _recalled(self, event: dict[str, Any]) -> None:
+        """The loads can be sold again; the money comes free load by load, as settlement lets its holds go."""
+        for trade in event["trades"]:
+            self.consumed[trade["seller_id"]] -= trade["loads"]
+
+    def _commitment_released(self, event: dict[str, Any]) -> None:
+        self.committed[event["participant_id"]] -= event["committed_fen"]
+        self.granted[event["participant_id"]] -= event["spent_fen"]
+        self.released[event["trade_id"], event["load_no"]] += 1
 
     def _fill_shown(self, order: Open, loads: int) -> None:
         """A resting order trades what it shows; the next clip may have another price."""

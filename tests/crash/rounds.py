@@ -16,6 +16,15 @@ import httpx
 from kernel.quantity import parse_price
 from kernel.store import Store
 from tests.crash.check import Tally, check_requests, wrong_limits, wrong_money
+from tests.crash.hauliers import (
+    DELIVERED,
+    DELIVERED_TERMS,
+    HAULAGE,
+    HAULAGE_TERMS,
+    Carried,
+    carrier_terms,
+    receiver_terms,
+)
 from tests.crash.hearing import wait, wrong_book, wrong_orders, wrong_tickers
 from tests.crash.judge import Evidence, Judge, Testimony
 from tests.crash.listening import EVENTS, Audience, EventReader, Heard, Reader
@@ -24,6 +33,7 @@ from tests.crash.market_time import MarketTime
 from tests.crash.requests import Lines, Request
 from tests.crash.sending import DEPOSIT_FEN, PRODUCTS, SECOND_TERMS, Sender, Teller
 from tests.crash.specialists import Broker, DeadMan, Switcher, Warden, Wire
+from tests.crash.undoing import Undoer
 from tests.e2e.floor import CASH_FEN, TERMS, Company, Floor
 from tests.e2e.server import Server, verify, verify_here
 
@@ -34,11 +44,13 @@ KILL_AFTER_S_MAX = 10.0
 #: have those who read their streams.
 KILLED_AGAIN_PERCENT = 20
 KILLED_AGAIN_S = (0, 0.2)
-BUYERS, SELLERS, KEEPERS = 2, 2, 1
+BUYERS, SELLERS, KEEPERS, HAULIERS = 2, 2, 1, 1
+#: What is traded.
+ALL_PRODUCTS = (*PRODUCTS, HAULAGE, DELIVERED)
 #: Connections of each company over REST, beside the specialists.
 SENDERS = 2
 #: How often of a hundred looks each company renews its dead-man switch: some hardly ever.
-RENEWS_PERCENT = (90, 15, 50, 10, 30)
+RENEWS_PERCENT = (90, 15, 50, 10, 30, 70)
 
 Witness = Callable[[Evidence], None]
 
@@ -79,14 +91,19 @@ class Rounds:
         self._judge = Judge(floor.mass_kg, price_max_fen, self._time.outages, self.tally)
         self._paid_in = 0
         self._audience: Audience | None = None
+        self._second: Company | None = None  # of the operator's two people
         self._client = httpx.Client(base_url=floor.server.url, trust_env=False, timeout=60)
 
     def open(self) -> None:
         """Founds the market and lets the readers begin."""
         self._floor.found()
         self._server.start()
-        self._floor.open(self._client, BUYERS, SELLERS, CASH_FEN, KEEPERS)
-        self._floor.ask(self._client, "POST", "/v1/products", json=SECOND_TERMS)
+        self._floor.open(self._client, BUYERS, SELLERS, CASH_FEN, KEEPERS, HAULIERS)
+        for terms in (SECOND_TERMS, HAULAGE_TERMS, DELIVERED_TERMS):
+            self._floor.ask(self._client, "POST", "/v1/products", json=terms)
+        key = {"scopes": ["operate", "read"], "label": "second"}
+        secret = self._floor.ask(self._client, "POST", "/v1/keys", json=key)["secret"]
+        self._second = self._floor.market_operator._replace(secret=secret)
         self._audience = Audience(self._readers())
         self._audience.start()
         begun = wait(lambda: all(one.first >= 0 for one in self._audience.all_heard()))  # type: ignore[union-attr]
@@ -101,7 +118,7 @@ class Rounds:
 
     def _readers(self) -> list[Reader | EventReader]:
         every = [("trades", None), ("status", None), ("ticker", None)]
-        books = [(channel, product_id) for channel in ("book", "orders") for product_id in PRODUCTS]
+        books = [(channel, product_id) for channel in ("book", "orders") for product_id in ALL_PRODUCTS]
         url, found = self._server.url, list[Reader | EventReader]()
         for number, company in enumerate(self._floor.companies):
             # Some look at everything, others at their own business and, now and then, at the top of a book.
@@ -150,14 +167,20 @@ class Rounds:
             return company, f"r{number}.{company.participant_id}.{what}", random.Random(self._seed()), self._time
 
         for company, renews_percent in zip(floor.companies, RENEWS_PERCENT, strict=True):
-            found += [Sender(*named(company, connection)) for connection in range(SENDERS)]
+            if company.side == "haul":
+                found += [Carried(*named(company, connection), **carrier_terms()) for connection in range(SENDERS)]
+            else:
+                found += [Sender(*named(company, connection)) for connection in range(SENDERS)]
             found.append(DeadMan(*named(company, "deadman"), renews_percent=renews_percent))
-            if company.side != "sell":
+            if company.buys:
                 found.append(Teller(*named(company, "payout")))
+                found.append(Carried(*named(company, "delivered"), **receiver_terms()))
         found.append(Teller(*named(floor.market_operator, "bank"), floor=floor))
+        parties = tuple(company for company in floor.companies if company.buys)
+        found.append(Undoer(*named(floor.market_operator, "undoer"), second=self._second, parties=parties))
         found.append(Warden(*named(floor.market_operator, "warden")))
         found += [Broker(*named(buyer, "broker"), seller=seller), Broker(*named(keeper, "broker"), seller=seller)]
-        found += [Wire(*named(company, "wire")) for company in floor.companies[1:]]
+        found += [Wire(*named(company, "wire")) for company in floor.companies[1:] if company.side != "haul"]
         found += [Switcher(*named(one, "switch"), operator=floor.market_operator) for one in (keeper, seller)]
         return found
 
@@ -235,7 +258,7 @@ class Rounds:
             elif one.channel == "own":
                 self.tally.book_mismatches += wrong_orders(one, self._judge.recount.open)
             elif one.channel == "ticker":
-                self.tally.book_mismatches += wrong_tickers(self._client, secret, one, PRODUCTS, trades)
+                self.tally.book_mismatches += wrong_tickers(self._client, secret, one, ALL_PRODUCTS, trades)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:

@@ -202,6 +202,6 @@ class Teller(Sender):
             body = {"amount": format_money(WITHDRAWAL_FEN), "client_id": f"{self.name}-{next(self.numbers)}"}
             return self._request("withdrawal", "POST", "/v1/withdrawals", body)
         for company in self.floor.companies:
-            if company.side != "sell":
+            if company.buys:
                 self.floor.pay_in(company, DEPOSIT_FEN)
         return self._request("statement", "POST", "/v1/bank-statements", self.floor.statement())

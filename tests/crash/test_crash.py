@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from kernel.quantity import parse_price
-from tests.crash.check import Tally
+from kernel.store import Store
+from tests.crash.check import Tally, wrong_limits
 from tests.crash.judge import Evidence, Judge
 from tests.crash.requests import Request
 from tests.crash.rounds import run_rounds
@@ -25,11 +27,12 @@ def check(tally: Tally) -> None:
     wrong.pop("order_types_missing", None)
     assert wrong == {}
     assert tally.verified
-    assert min(tally.acked, tally.streams_resumed, tally.stream_items, tally.dead_men_armed) > 0
+    assert min(tally.acked, tally.implied_matches, tally.streams_resumed, tally.stream_items, tally.dead_men_armed) > 0
 
 
 def test_nothing_is_lost_or_done_twice_on_sqlite(sqlite_url: str) -> None:
-    """And the same evidence with one fault in it is found wrong: once for each fault that there can be."""
+    """And the same evidence with one fault in it is found wrong: once for each fault that there can be; and so is a
+    haulier's capacity of which more was used than the log says."""
     seen: list[Evidence] = []
     check(run_rounds(sqlite_url, rounds=1, seed=7, witness=seen.append))
     (evidence,) = seen
@@ -37,8 +40,25 @@ def test_nothing_is_lost_or_done_twice_on_sqlite(sqlite_url: str) -> None:
     for name, damage, found in FAULTS:
         wrong = judged(damage(evidence))
         assert found <= wrong.keys(), name
-        if not found & {"acked_lost", "double_effects"}:  # a log with a fault may be wrong in several ways
+        if not found & {
+            "acked_lost",
+            "double_effects",
+            "implied_halves",
+        }:  # a log with a fault may be wrong in several ways
             assert {kind: len(sentences) for kind, sentences in wrong.items()} == dict.fromkeys(found, 1), name
+
+    recount = read(evidence, Tally()).recount
+    hauliers = {one.fields["seller_id"] for one in evidence.exchange if one.fields.get("leg") == "haulage"}
+    store = Store(sqlite_url)
+    assert list(wrong_limits(recount, store)) == []
+    for haulier in hauliers:
+        with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as database:
+            database.execute(
+                "UPDATE exchange_capacity SET consumed_loads = consumed_loads + 1 WHERE participant_id = ?", (haulier,)
+            )
+        database.close()
+    assert len(list(wrong_limits(recount, store))) == len(hauliers) > 0
+    store.close()
 
 
 def test_nothing_is_lost_or_done_twice_on_postgresql(fresh_postgres_url: str) -> None:
@@ -51,12 +71,17 @@ def test_nothing_is_lost_or_done_twice_on_postgresql(fresh_postgres_url: str) ->
 def judged(evidence: Evidence) -> dict[str, list[str]]:
     """What is wrong with a first round, but for what it did not have."""
     tally = Tally()
-    judge = Judge(300, parse_price(TERMS["price_max"]), evidence.outages, tally)
-    judge.read(evidence.exchange, evidence.settlement)
-    judge.judge(evidence)
+    read(evidence, tally).judge(evidence)
     wrong = tally.wrong()
     wrong.pop("order_types_missing", None)
     return wrong
+
+
+def read(evidence: Evidence, tally: Tally) -> Judge:
+    """A judge who has read the logs of a first round."""
+    judge = Judge(300, parse_price(TERMS["price_max"]), evidence.outages, tally)
+    judge.read(evidence.exchange, evidence.settlement)
+    return judge
 
 
 def acknowledged_order(evidence: Evidence) -> Request:
@@ -92,6 +117,16 @@ def without_key(evidence: Evidence) -> Evidence:
     return replace(evidence, keys={name: place for name, place in evidence.keys.items() if name not in names})
 
 
+def without_leg(leg: str) -> Callable[[Evidence], Evidence]:
+    """An implied match is in the log by half."""
+
+    def damage(evidence: Evidence) -> Evidence:
+        place = next(place for place, one in enumerate(evidence.exchange) if one.fields.get("leg") == leg)
+        return replace(evidence, exchange=[*evidence.exchange[:place], *evidence.exchange[place + 1 :]])
+
+    return damage
+
+
 def heard(channel: str, change: Callable[[list[dict[str, Any]]], Sequence[dict[str, Any]]]) -> Callable[..., Evidence]:
     """One reader of a channel heard something else."""
 
@@ -114,6 +149,8 @@ FAULTS: tuple[tuple[str, Callable[[Evidence], Evidence], set[str]], ...] = (
     ("an acknowledged order is not in the log", without_order, {"acked_lost"}),
     ("an acknowledged order is in it with other terms", with_other_terms, {"acked_lost"}),
     ("an order is in it twice", with_order_twice, {"double_effects"}),
+    ("an implied match has no hydrogen", without_leg("hydrogen"), {"implied_halves", "stream_repeats"}),
+    ("an implied match has no haulage", without_leg("haulage"), {"implied_halves", "stream_repeats"}),
     ("an order is in it that nobody sent", without_key, {"double_effects"}),
     ("a reader missed a trade", heard("trades", lambda items: items[1:]), {"stream_gaps"}),
     ("a reader missed its own business", heard("own", lambda items: items[:5] + items[6:]), {"stream_gaps"}),

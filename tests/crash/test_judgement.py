@@ -14,8 +14,10 @@ from tests.crash.effects import doubled, lost
 from tests.crash.hearing import wrong_book, wrong_orders
 from tests.crash.listening import EventReader, Heard, Reader
 from tests.crash.logs import Logged, Range
+from tests.crash.recalls import Recalls
 from tests.crash.recount import Recount
 from tests.crash.requests import Kind, Request
+from tests.crash.three_parties import ThreeParties
 from tests.exchange.stream.client import LevelBook
 
 S = 1_000_000
@@ -128,17 +130,22 @@ def test_an_order_that_stands_otherwise_is_found() -> None:
 
 
 def test_a_book_is_held_against_rest() -> None:
-    rows = {side: [{"price": "20.00", "loads": 3, "orders": 1}] for side in ("bids", "asks")}
-    shown = {side: [*rows[side], {"price": "20.05", "loads": 1, "orders": 1}] for side in rows}
+    sides = {side: [{"price": "20.00", "loads": 3, "orders": 1}] for side in ("bids", "asks")}
+    implied = {"implied_bid": None, "implied_ask": {"price": "20.05", "loads": 1}}
+    rows = sides | implied
+    shown = {side: [*sides[side], {"price": "20.05", "loads": 1, "orders": 1}] for side in sides} | implied
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=shown if request.url.params["levels"] == "10" else rows)
 
     heard, book = Heard("P1", "book", "X", options={"depth": 1}), LevelBook()
     book.sides = {side: {"20.00": (3, 1)} for side in ("bids", "asks")}
+    book.implied = (None, implied["implied_ask"])
     heard.book = book
     with httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
         assert list(wrong_book(client, "", heard, patience_s=0.1)) == []
+        book.implied = (None, None)
+        assert len(list(wrong_book(client, "", heard, patience_s=0.1))) == 1
         heard.options = {}
         assert len(list(wrong_book(client, "", heard, patience_s=0.1))) == 1
         heard.book = None
@@ -173,7 +180,8 @@ def test_server_sent_events_count_from_their_ids() -> None:
 
 
 def asked(kind: Kind, body: Any = None, status: int = 200, **answer: Any) -> Request:
-    return Request(kind, "P1", "", "POST", "", "k", body, "O7", status, answer)
+    about = "T7" if kind in ("recall", "approval", "confirmation") else "O7"
+    return Request(kind, "P1", "", "POST", "", "k", body, about, status, answer)
 
 
 def event(kind: str, **fields: Any) -> Logged:
@@ -206,6 +214,10 @@ EFFECTS: tuple[tuple[Request, Logged, Logged], ...] = (
      event("PhaseChanged", product_id="O7", phase="halted")),
     (asked("halt"), event("MarketHalted", reason="x"), event("MarketResumed")),
     (asked("resume"), event("MarketResumed"), event("MarketHalted", reason="x")),
+    (asked("recall"), event("TradeRecallRequested", trades=[{"trade_id": 7}]),
+     event("TradeRecallRequested", trades=[{"trade_id": 8}])),
+    (asked("confirmation"), event("TradeRecallConfirmed", trades=[{"trade_id": 7}]),
+     event("TradeRecallApproved", trades=[{"trade_id": 7}])),
     (asked("quote", {"loads": 5}), event("QuoteRequested", participant_id="P1", loads=5),
      event("QuoteRequested", participant_id="P1", loads=6)),
 )  # fmt: skip
@@ -257,15 +269,136 @@ def test_what_nobody_asked_for_or_several_did_is_found(one: Logged, is_asked: bo
     assert [len(doubled(keys, [one])) for keys in (own, own | group, {}, own | other)] == [0, 0, is_asked, is_asked]
 
 
+HAULAGE = {
+    "trade_id": 8, "buyer_id": "P1", "seller_id": "P3", "buy_order_id": 5, "sell_order_id": 6, "taker_order_id": 5,
+    "loads": 2, "leg": "haulage",
+}  # fmt: skip
+HYDROGEN = HAULAGE | {"trade_id": 9, "seller_id": "P2", "sell_order_id": 7, "leg": "hydrogen"}
+
+
+def three_parties(*trades: dict[str, Any]) -> ThreeParties:
+    parties = ThreeParties()
+    for fields in trades:
+        parties.take(event("Traded", **fields) if fields else event("OrderCancelled", order_id=5))
+    return parties
+
+
+@pytest.mark.parametrize(("taker", "by"), [(5, "delivered"), (6, "haulage"), (7, "ex_works")])
+def test_an_implied_match_is_counted_by_who_came_last(taker: int, by: str) -> None:
+    came = {"taker_order_id": taker}
+    parties = three_parties(HAULAGE | {"leg": ""}, HAULAGE | came, HYDROGEN | came, HYDROGEN | {"leg": ""})
+    assert (dict(parties.matches), parties.halves, list(parties.unfinished())) == ({by: 1}, [], [])
+    coverage = Coverage(Recount(300, 8_000), parties)
+    assert coverage.counts[f"implied_{by}"] == 1
+    assert f"implied_{by}" not in coverage.missing()
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        (HAULAGE,),
+        (HYDROGEN,),
+        (HAULAGE, {}, HYDROGEN),
+        (HYDROGEN, HAULAGE),
+        (HAULAGE, HAULAGE, HYDROGEN),
+        *(
+            (HAULAGE, HYDROGEN | {name: 12})
+            for name in ("loads", "buyer_id", "buy_order_id", "taker_order_id", "trade_id")
+        ),
+        (HAULAGE, HYDROGEN | {"seller_id": "P3"}),
+        (HAULAGE, HYDROGEN | {"seller_id": "P1"}),
+    ],
+)
+def test_half_an_implied_match_is_found(log: tuple[dict[str, Any], ...]) -> None:
+    parties = three_parties(*log)
+    assert [*parties.halves, *parties.unfinished()]
+
+
+def test_what_an_implied_match_takes_of_limits_is_counted() -> None:
+    """A bid delivered is reserved at its own price until its hydrogen trades, and commits what both legs cost."""
+    recount = Recount(300, 8_000)
+    for number, (who, side, price, loads) in enumerate(
+        (("P1", "buy", 2_400, 3), ("P3", "sell", 300, 2), ("P2", "sell", 2_000, 4)), 5
+    ):
+        terms = {
+            "client_order_id": "a", "product_id": "X", "side": side, "price_fen_per_kg": price, "loads": loads,
+        }  # fmt: skip
+        recount.take(event("OrderPlaced", order_id=number, participant_id=who, price_fen_per_kg=price, terms=terms))
+    recount.take(event("Traded", **HAULAGE, product_id="H", price_fen_per_kg=300))
+    recount.take(event("Traded", **HYDROGEN, product_id="X", price_fen_per_kg=2_000))
+    assert (recount.reserved["P1"], recount.committed["P1"]) == (1 * 2_400 * 300, 2 * 2_300 * 300)
+    assert (recount.offered["P3"], recount.consumed["P3"]) == (0, 2)
+    assert (recount.offered["P2"], recount.consumed["P2"]) == (2, 2)
+
+
+ASKED, APPROVED, CONFIRMED, UNDONE, REFUSED = (
+    "TradeRecallRequested", "TradeRecallApproved", "TradeRecallConfirmed", "TradeRecalled", "TradeRecallRefused",
+)  # fmt: skip
+
+
+def recalls(*steps: str, legs: tuple[str, ...] = ("",), recall_id: int = 7) -> list[Logged]:
+    trades = [
+        {"trade_id": number, "seller_id": "P2", "loads": 2, "leg": leg, "product_id": "X"}
+        for number, leg in enumerate(legs)
+    ]  # fmt: skip
+    return [
+        Logged(number, number * S, step, {"recall_id": recall_id, "trades": trades})
+        for number, step in enumerate(steps, 1)
+    ]
+
+
+def judged_recalls(log: list[Logged], *outages: tuple[int, int]) -> tuple[list[str], Recalls]:
+    found = Recalls([(down * S, up * S) for down, up in outages])
+    for one in log:
+        found.take(one)
+    return [*found.wrong, *found.unfinished()], found
+
+
+def test_a_recall_is_undone_once_across_a_kill() -> None:
+    wrong, found = judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, UNDONE), (2, 3))
+    assert (wrong, found.undone, found.across_kills) == ([], 1, 1)
+    wrong, found = judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, UNDONE, legs=("haulage", "hydrogen")), (5, 6))
+    assert (wrong, found.undone, found.across_kills) == ([], 1, 0)
+    assert judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, REFUSED))[0] == []
+    assert judged_recalls(recalls(ASKED, APPROVED))[0] == []  # it waits for somebody
+
+
+@pytest.mark.parametrize("log", [
+    recalls(ASKED, CONFIRMED, UNDONE),
+    recalls(ASKED, APPROVED, UNDONE),
+    recalls(ASKED, APPROVED, CONFIRMED),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, UNDONE),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, REFUSED),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, legs=("haulage",)),
+    recalls(ASKED, APPROVED, CONFIRMED, UNDONE) + recalls(ASKED, APPROVED, CONFIRMED, UNDONE, recall_id=8),
+])  # fmt: skip
+def test_a_recall_that_goes_wrong_is_found(log: list[Logged]) -> None:
+    assert judged_recalls(log)[0]
+
+
+def test_what_a_recall_gives_back_is_counted() -> None:
+    recount = Recount(300, 8_000)
+    recount.take(recalls(UNDONE)[0])
+    recount.take(
+        event("CommitmentReleased", participant_id="P1", trade_id=1, load_no=1, committed_fen=600, spent_fen=0)
+    )
+    assert (recount.consumed["P2"], recount.committed["P1"], recount.granted["P1"]) == (-2, -600, 0)
+    assert recount.doubles() == {}
+    recount.take(
+        event("CommitmentReleased", participant_id="P1", trade_id=1, load_no=1, committed_fen=600, spent_fen=0)
+    )
+    assert recount.doubles() == {(1, 1): 2}
+
+
 def test_a_type_of_order_that_nobody_sent_is_told() -> None:
-    coverage = Coverage(Recount(300, 8_000))
+    coverage = Coverage(Recount(300, 8_000), ThreeParties())
     coverage.take(PLACED)
     assert set(coverage.missing()) == REQUIRED - {"limit", "gtc"}
 
 
 @pytest.mark.parametrize("kind", [
-    "lost", "doubled", "dead_men_missed", "stream_gaps", "stream_repeats", "book_mismatches", "order_types_missing",
-    "problems",
+    "lost", "doubled", "dead_men_missed", "stream_gaps", "stream_repeats", "book_mismatches", "implied_halves",
+    "recalls_wrong", "order_types_missing", "problems",
 ])  # fmt: skip
 def test_every_kind_of_fault_is_wrong(kind: str) -> None:
     tally = Tally()

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from tests.crash.logs import Logged
+from tests.crash.recalls import sides
 
 Item = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
@@ -16,6 +17,11 @@ _ORDER = {
     "OrderPlaced": "placed", "OrderRejected": "rejected", "OrderAmended": "amended", "OrderReduced": "reduced",
     "OrderElected": "elected", "OrderHibernated": "hibernated", "OrderActivated": "activated",
     "OrderCancelled": "cancelled",
+}  # fmt: skip
+_RECALL = {
+    "TradeRecallRequested": "requested", "TradeRecallApproved": "approved", "TradeRecallConfirmed": "recalling",
+    "TradeRecalled": "recalled", "TradeRecallRefused": "refused", "TradeRecallRejected": "rejected",
+    "TradeRecallWithdrawn": "withdrawn", "TradeRecallExpired": "expired",
 }  # fmt: skip
 _MONEY = {
     "MoneyGranted": "granted", "MoneyReduced": "reduced", "MoneyReductionRefused": "reduction_refused",
@@ -46,7 +52,7 @@ def _decimal(hundredths: int) -> str:
 def plain(item: Item) -> Item:
     """An item as it came, in the form in which the log's are written here."""
     kept = {name: value for name, value in item.items() if name not in _NOT_COMPARED and value is not None}
-    for name in ("at", "until", "fires_at", "window_start"):
+    for name in ("at", "until", "fires_at", "window_start", "decide_by"):
         if name in kept:
             kept[name] = datetime.fromisoformat(kept[name]).astimezone(timezone.utc).isoformat()  # noqa: UP017
     return kept
@@ -71,6 +77,8 @@ class Told:
         event = one.fields
         if one.type == "Traded":
             yield from self._trade(event)
+        elif one.type in _RECALL:
+            yield from self._recall(one)
         elif one.type in _ORDER:
             yield self._order(one)
         elif (status := _status(one)) is not None:
@@ -80,10 +88,7 @@ class Told:
 
     def _trade(self, event: dict[str, Any]) -> Iterator[tuple[str, Item]]:
         self.trades[event["product_id"]] += 1
-        shared = {
-            "trade_id": f"T{event['trade_id']}", "product_id": event["product_id"],
-            "price": _decimal(event["price_fen_per_kg"]), "loads": event["loads"], "leg": event["leg"],
-        }  # fmt: skip
+        shared = {**_terms(event), "leg": event["leg"]}
         taker = event["taker_order_id"]
         taker_side = {event["buy_order_id"]: "buy", event["sell_order_id"]: "sell"}.get(taker)
         yield "trade", {"event": "trade", **shared, "taker_side": taker_side}
@@ -91,7 +96,23 @@ class Told:
             yield event[own], {
                 "event": "fill", "participant_id": event[own], **shared, "side": side,
                 "order_id": f"O{event[f'{side}_order_id']}", "counterparty_id": event[other],
-                "taker": None if not taker else side == taker_side,
+                "taker": None if not taker else taker == event[f"{side}_order_id"],
+            }  # fmt: skip
+
+    def _recall(self, one: Logged) -> Iterator[tuple[str, Item]]:
+        event, decide_by = one.fields, one.fields.get("decide_by")
+        if one.type == "TradeRecalled":
+            for trade in event["trades"]:
+                self.trades[trade["product_id"]] -= 1
+                yield "trade", {"event": "trade_recalled", **_terms(trade)}
+        for trade, side, other in sides(event):
+            who = {"buy": trade["buyer_id"], "sell": trade["seller_id"]}
+            yield who[side], {
+                "event": "recall", "participant_id": who[side], "change": _RECALL[one.type],
+                "recall_id": f"R{event['recall_id']}", **_terms(trade), "leg": trade["leg"], "side": side,
+                "order_id": f"O{trade[f'{side}_order_id']}", "counterparty_id": who[other],
+                "reason": event.get("reason"), "requester_id": event.get("requester_id"),
+                "decide_by": _at(decide_by) if decide_by else None,
             }  # fmt: skip
 
     def _order(self, one: Logged) -> tuple[str, Item]:
@@ -108,6 +129,13 @@ class Told:
             "reason": event.get("reason"), "field": event.get("field") or None,
             "shortfall": event.get("shortfall") or None,
         }  # fmt: skip
+
+
+def _terms(trade: dict[str, Any]) -> Item:
+    return {
+        "trade_id": f"T{trade['trade_id']}", "product_id": trade["product_id"],
+        "price": _decimal(trade["price_fen_per_kg"]), "loads": trade["loads"],
+    }  # fmt: skip
 
 
 def _status(one: Logged) -> Item | None:

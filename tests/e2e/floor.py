@@ -41,12 +41,17 @@ CASH_FEN = 10**12
 
 
 class Company(NamedTuple):
-    """A company on the floor. ``side`` is what it does: buy, sell or both."""
+    """A company on the floor. ``side`` is what it does: buy, sell, both or haul."""
 
     name: str
     side: str
     participant_id: str
     secret: str
+
+    @property
+    def buys(self) -> bool:
+        """Whether it buys hydrogen, and so pays money in."""
+        return self.side in ("buy", "both")
 
 
 class Floor:
@@ -69,22 +74,25 @@ class Floor:
         self.operator = made.secret
         self.market_operator = Company("Operator", "", made.participant_id, made.secret)
 
-    def open(self, client: httpx.Client, buyers: int, sellers: int, cash_fen: int, keepers: int = 0) -> None:
+    def open(
+        self, client: httpx.Client, buyers: int, sellers: int, cash_fen: int, keepers: int = 0, hauliers: int = 0
+    ) -> None:
         """Registers companies, pays their money in, declares their loads and lists the product. Keepers store hydrogen:
-        they buy and sell."""
+        they buy and sell. Hauliers declare vehicles."""
         self.ask(client, "POST", "/v1/products", json=TERMS)
         sides = [("buy", "station")] * buyers + [("sell", "producer")] * sellers
-        sides += [("both", "storage_operator")] * keepers
+        sides += [("both", "storage_operator")] * keepers + [("haul", "haulier")] * hauliers
         for number, (side, role) in enumerate(sides):
             self.companies.append(self._enter(client, f"Company {number}", side, role, credit_code(100 + number)))
         self.server.catch_up(client)
         for company in self.companies:
-            if company.side != "sell":
+            if company.buys:
                 self.pay_in(company, cash_fen)
                 account = {"holder": company.name, "account_number": "9990000000000001", "bank_code": "999100000026"}
                 self.ask(client, "PUT", "/v1/payout-account", company.secret, json=account)
             if company.side != "buy":
-                body = {"commodity": "hydrogen", "window_start": WINDOW_START, "loads": LOADS}
+                commodity = "haulage" if company.side == "haul" else "hydrogen"
+                body = {"commodity": commodity, "window_start": WINDOW_START, "loads": LOADS}
                 self.ask(client, "PUT", "/v1/capacities", company.secret, json=body)
         self.ask(client, "POST", "/v1/bank-statements", content=self.statement(), headers={"Content-Type": "text/csv"})
         self.server.catch_up(client)

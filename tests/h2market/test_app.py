@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import httpx
+import pytest
 
 from h2market.app import create_app
 from h2market.platform import Platform
 from kernel.config import SERVICES, Settings
+from kernel.scribe import Hung
+from tests.kernel.test_posted import scribe_of
+from tests.kernel.test_sequencer import until
+from tests.kernel.test_silence import silence, undying
 
 
-def visit(database_url: str, look: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
-    """Runs ``look`` against the whole platform in this process."""
+def visit(
+    database_url: str,
+    look: Callable[[httpx.AsyncClient], Awaitable[None]],
+    platforms: Callable[[Platform], None] = lambda _platform: None,
+) -> None:
+    """Runs ``look`` against the whole platform in this process, which ``platforms`` is given."""
 
     async def run() -> None:
         settings = replace(Settings(), database_url=database_url, simulated_clock="2026-03-02T06:00:00+08:00")
         platform = Platform(settings)
+        platforms(platform)
         app = create_app(settings, SERVICES, platform)
         await platform.start()
         try:
@@ -80,6 +92,47 @@ def test_metrics_count_requests_by_route(sqlite_url: str) -> None:
         assert "h2market_log_seq" in text
 
     visit(sqlite_url, look)
+
+
+def test_a_writer_that_hangs_is_told_of_and_holds_up_no_stop(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("TICK_S", 3_600), ("DEATH_S_MAX", 0.1)):
+        monkeypatch.setattr(f"kernel.scribe.{name}", value)
+    houses: list[Platform] = []
+
+    async def hang(house: Platform) -> int:
+        await house.writer.write([])
+        scribe = scribe_of(house.sequencers["exchange"])
+        pid = undying(scribe)
+        waiting = asyncio.ensure_future(house.writer.write([]))
+        await until(lambda: house.writer._on_the_way == 1)
+        await silence(scribe)
+        with pytest.raises(Hung):
+            await waiting
+        return pid
+
+    async def ready(client: httpx.AsyncClient) -> bool:
+        return (await client.get("/health/ready")).status_code == 200
+
+    async def look(client: httpx.AsyncClient) -> None:
+        (house,) = houses
+        pid = await hang(house)
+        assert not await ready(client)
+        health = (await client.get("/health")).json()
+        assert (health["ok"], {room["broken"] for room in health["rooms"]}) == (False, {"Hung"})
+        text = (await client.get("/metrics")).text
+        assert 'h2market_broken{room="tracking"} 1.0' in text
+        assert "h2market_writer_silences 1.0" in text
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while not await ready(client):  # noqa: ASYNC110 - what is waited for says nothing by itself
+                await asyncio.sleep(0.05)
+        health = (await client.get("/health")).json()
+        assert {room["broken"] for room in health["rooms"]} == {None}
+        pids.append(await hang(house))  # and so it is stopped
+
+    pids: list[int] = []
+    visit(sqlite_url, look, houses.append)
+    os.kill(pids[0], signal.SIGKILL)
 
 
 def test_an_unknown_path_is_a_problem(sqlite_url: str) -> None:

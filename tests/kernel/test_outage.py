@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-import kernel.sequencer
+import kernel.read_back
 from kernel.errors import OutcomeUnknown, Unavailable
 from kernel.messages import Recorded
 from kernel.room import Room
@@ -67,8 +67,8 @@ async def mended(sequencer: Sequencer) -> None:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel.sequencer, "READ_BACK_S", 0.05)
-    monkeypatch.setattr(kernel.sequencer, "READ_BACK_PAUSE_S", 0.01)
+    monkeypatch.setattr(kernel.read_back, "READ_BACK_S", 0.05)
+    monkeypatch.setattr(kernel.read_back, "READ_BACK_PAUSE_S", 0.01)
 
 
 @ROOMS
@@ -98,7 +98,7 @@ def test_an_outage_refuses_and_hangs_nobody(database_url: str, make_room: Callab
 def test_an_unknown_commit_is_read_back_once_the_store_is_there_again(
     database_url: str, make_room: Callable[[], Room], committed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel.sequencer, "READ_BACK_S", WAIT_S)  # two attempts, however slow the machine is
+    monkeypatch.setattr(kernel.read_back, "READ_BACK_S", WAIT_S)  # two attempts, however slow the machine is
 
     async def run() -> None:
         async with running(database_url, make_room()) as sequencer:

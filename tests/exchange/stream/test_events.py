@@ -247,6 +247,25 @@ def test_the_ticker_follows_prices_and_the_day(served: Served) -> None:
     asyncio.run(run())
 
 
+def test_the_ticker_tells_of_a_trade_that_moved_no_book(served: Served) -> None:
+    """An agreement of two: neither order was ever in a ladder, as where both came and went within one turn."""
+
+    async def run() -> None:
+        await served.place("seller", "s1", "sell", 3, "20.50")
+        async with served.client("buyer") as client:
+            await client.ask(op="subscribe", channel="ticker")
+            assert (await client.hear("ticker_snapshot"))["tickers"][0]["day_trades"] == 0
+            agreed = {"agreement": "a"}
+            await served.place("seller", "s2", "sell", 1, "20.00", counterparty_id=served.ids["buyer"], **agreed)
+            await served.place("buyer", "b1", "buy", 1, "20.00", counterparty_id=served.ids["seller"], **agreed)
+            ticker = (await client.hear("ticker"))["tickers"][-1]
+            while not ticker["day_trades"]:  # one that tells of the first half
+                ticker = (await client.hear("ticker"))["tickers"][-1]
+            assert (ticker["day_trades"], ticker["day_loads"], ticker["day_average"]) == (1, 1, "20.00")
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(("taker", "side"), [(0, None), (5, "buy"), (6, "sell"), (7, None)])
 def test_a_trade_s_taker_is_one_of_its_two_orders(taker: int, side: str | None) -> None:
     leg = Traded(9, PRODUCT, 500, 1, "P1", "P2", 5, 6, taker, "haulage" if taker == 7 else "")

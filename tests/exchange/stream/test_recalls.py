@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from exchange import commands as c
 from exchange.model import TradeFacts
 from kernel.clock import from_text
@@ -86,6 +88,31 @@ def test_each_party_hears_of_its_own_side(served: Served) -> None:
                     items = [item for message in of(await late.until_quiet(), "own") for item in message["events"]]
                     heard += [item for item in items if item["event"] == "recall"]
             assert [item["change"] for item in heard] == STEPS
+
+    asyncio.run(run())
+
+
+def test_a_trade_behind_a_recall_is_told_in_order(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both came within one turn: whoever resumes from what it heard last hears neither again."""
+    monkeypatch.setattr("exchange.stream.feed.GATHER_S", 0.5)
+
+    async def run() -> None:
+        trade = await traded(served)
+        chain = Chain()
+        async with served.client("other") as client:
+            chain.begin((await client.ask(op="subscribe", channel="trades"))["seq"])
+            await undo(served, trade)
+            later = await traded(served, number=2)
+            heard: list[Message] = []
+            async with asyncio.timeout(PATIENCE_S):
+                while not any(message["trades"] for message in heard):
+                    heard += of(await client.until_quiet(), "trades")
+            for message in heard:
+                chain.take(message)
+            assert heard[-1]["seq"] == later.trade_id
+            assert [item["trade_id"] for message in heard for item in message.get("recalled", ())] == [
+                f"T{trade.trade_id}"
+            ]
 
     asyncio.run(run())
 
