@@ -84,7 +84,7 @@ class Ledger:
         self._modes: dict[str, str] = {}
         self._requests: dict[str, tuple[int, str]] = {}  # the last in each product: its position and whose it is
         self._collecting: dict[str, str] = {}  # why a product's book collects
-        self._opened_at = 0
+        self._is_open = False
         self._amended = 0  # the order that was amended last, until another is placed
         self._takers: dict[type[Any], Callable[[Any, int, int], None]] = {
             e.OrderPlaced: self._place,
@@ -98,6 +98,7 @@ class Ledger:
             e.SelfTradeModeSet: self._set_mode,
             e.TraderKilled: self._kill,
             e.MarketOpened: self._open,
+            e.MarketClosed: self._close,
             e.PhaseChanged: self._change_phase,
             e.Uncrossed: self._uncross,
         }
@@ -221,17 +222,20 @@ class Ledger:
     def _kill(self, event: e.TraderKilled, _seq: int, _at: int) -> None:
         self.counts["operator_kill_switches" if event.by_operator else "own_kill_switches"] += 1
 
-    def _open(self, _event: e.MarketOpened, _seq: int, at: int) -> None:
-        self._opened_at = at
+    def _open(self, _event: e.MarketOpened, _seq: int, _at: int) -> None:
+        self._is_open = True
 
-    def _change_phase(self, event: e.PhaseChanged, _seq: int, at: int) -> None:
+    def _close(self, _event: e.MarketClosed, _seq: int, _at: int) -> None:
+        self._is_open = False
+
+    def _change_phase(self, event: e.PhaseChanged, _seq: int, _at: int) -> None:
         if event.phase != "auction":
             self._collecting.pop(event.product_id, None)
             return
         why = event.reason
         if why == "calendar":
             self.counts["calendar_phases"] += 1
-            why = "opening" if at == self._opened_at else "closing"
+            why = "closing" if self._is_open else "opening"  # books collect before the market opens
         self.counts["volatility_halts"] += why == "volatility"
         self._collecting[event.product_id] = why
 

@@ -212,15 +212,18 @@ def test_trades_of_an_agreement_and_of_three_parties() -> None:
 def test_auctions_by_why_their_book_collected() -> None:
     market = Market()
 
-    def auction(reason: str, at: int) -> None:
+    def auction(reason: str, at: int, opens: bool = False) -> None:
         market.now = at
         market.send(c.ChangePhase(GAS, "auction", reason, at + 1_000))
+        if opens:
+            market.send(c.OpenMarket("2026-01-05"))
         market.place("P2", "sell", 2_000, 1)
         market.place("P1", "buy", 2_000, 1)
         market.now = at + 1_000
         market.send(c.RingAlarms())
 
-    auction("calendar", NINE)
+    market.send(c.CloseMarket("2026-01-05"))
+    auction("calendar", NINE, opens=True)
     auction("calendar", THREE)
     auction("operator", THREE + 10_000)
     market.place("P2", "sell", 2_300, 1)
