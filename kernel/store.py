@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlmodel import Session
 
 from kernel.errors import Unavailable
@@ -112,6 +112,8 @@ class Store:
         self._lock_file: IO[str] | None = None
         self._write_engine = self._sqlite_writer() if self.is_sqlite else self._postgres(NullPool)
         self.read_engine = self._sqlite_reader(None) if self.is_sqlite else self._postgres(None)
+        self._readers_closed = False
+        event.listen(self.read_engine, "checkin", self._take_back)
 
     @property
     def place(self) -> str:
@@ -263,9 +265,19 @@ class Store:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
+    def _take_back(self, _connection: Any, record: ConnectionPoolEntry) -> None:
+        """A read that a stop did not wait for ends later: its connection comes back to a pool that nobody empties."""
+        if self._readers_closed:
+            record.invalidate()
+
+    def close_readers(self) -> None:
+        """Closes the connections of readers, and each that still reads once it is given back."""
+        self._readers_closed = True
+        self.read_engine.dispose()
+
     def close(self) -> None:
         """Lets go of every pooled connection and of the writer's lock."""
-        self.read_engine.dispose()
+        self.close_readers()
         self._write_engine.dispose()
         if self._lock_file is not None:
             self._lock_file.close()

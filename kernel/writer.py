@@ -196,7 +196,7 @@ class Writer:
                 return
         # Who closes a file of SQLite last moves the write-ahead log into it, and a reader may not: readers go first.
         self.drop_reader()
-        self.store.read_engine.dispose()
+        self.store.close_readers()
         self.disconnect()
 
     def _rest(self) -> bool:

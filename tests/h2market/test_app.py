@@ -15,7 +15,7 @@ import pytest
 from h2market.app import create_app
 from h2market.platform import Platform
 from kernel.config import SERVICES, Settings
-from kernel.scribe import Hung
+from kernel.scribe import Hung, Scribe
 from tests.kernel.test_posted import scribe_of
 from tests.kernel.test_sequencer import until
 from tests.kernel.test_silence import silence, undying
@@ -128,11 +128,15 @@ def test_a_writer_that_hangs_is_told_of_and_holds_up_no_stop(sqlite_url: str, mo
                 await asyncio.sleep(0.05)
         health = (await client.get("/health")).json()
         assert {room["broken"] for room in health["rooms"]} == {None}
-        pids.append(await hang(house))  # and so it is stopped
+        await hang(house)  # and so it is stopped
+        left.append(scribe_of(house.sequencers["exchange"]))
 
-    pids: list[int] = []
+    left: list[Scribe] = []
     visit(sqlite_url, look, houses.append)
-    os.kill(pids[0], signal.SIGKILL)
+    (scribe,) = left
+    os.kill(scribe._process.pid, signal.SIGKILL)
+    scribe._process.wait()
+    scribe._channel.close()
 
 
 def test_an_unknown_path_is_a_problem(sqlite_url: str) -> None:

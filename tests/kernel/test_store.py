@@ -181,3 +181,16 @@ def test_one_moment_stays_the_same_while_others_commit(store: Store, writer: Con
 def test_another_kind_of_database_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="names sqlite or postgresql, not mysql"):
         Store("mysql://host/name")
+
+
+@pytest.mark.usefixtures("writer")
+def test_a_reader_that_ends_after_the_store_leaves_no_connection_open(database_url: str) -> None:
+    store = Store(database_url)
+    late = store.read_engine.connect()
+    driver = late.connection.driver_connection
+    assert driver is not None
+    store.close()
+    assert late.execute(text("SELECT 1")).scalar() == 1
+    late.close()
+    with pytest.raises(Exception, match="closed"):
+        driver.execute("SELECT 1")
