@@ -44,7 +44,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP) ## Run the simulated market day; leaves var/h2market.db | 运行模拟交易日；留下 var/h2market.db
 	@$(BIN)/h2market demo $(ARGS)
 
-serve: $(STAMP) ## Serve API, documents and console on the demo's database | 在演示数据库上启动 API、文档与控制台
+serve: $(STAMP) ## Serve the API and its documents on the demo's database | 在演示数据库上启动 API 与接口文档
 	@$(BIN)/h2market serve $(ARGS)
 
 test: $(STAMP) ## Run the tests; ARGS='-k book' chooses | 运行测试；ARGS='-k book' 可选择
