@@ -27,6 +27,37 @@ from typing import ClassVar, Literal
 
 Language = Literal["en", "zh"]
 
+#: What a sentence calls a kind of thing in Chinese; codes and parameters keep the English word.
+NOUNS_ZH = {
+    "account": "账户",
+    "bank account": "银行账户",
+    "bank entry": "银行明细",
+    "due": "应付款",
+    "facility": "设施",
+    "fact": "事实",
+    "job": "任务",
+    "key": "密钥",
+    "log": "日志",
+    "meter": "计量器具",
+    "obligation": "付款义务",
+    "order": "订单",
+    "participant": "企业",
+    "party": "企业",
+    "path": "路径",
+    "payment file": "付款文件",
+    "product": "产品",
+    "recall": "撤销申请",
+    "room": "模块",
+    "shipment": "运单任务",
+    "subscription": "订阅",
+    "trade": "成交",
+    "transfer": "转账",
+    "vehicle": "车辆",
+    "vessel": "容器",
+    "webhook": "回调",
+    "withdrawal": "出金",
+}
+
 
 class H2MarketError(Exception):
     """Base of every error that a caller may see.
@@ -48,8 +79,11 @@ class H2MarketError(Exception):
 
     def sentence(self, language: Language) -> str:
         """The sentence the caller reads, in ``language``."""
-        template = self.zh if language == "zh" else self.en
-        return template.format(**self.params)
+        if language == "en":
+            return self.en.format(**self.params)
+        kind = self.params.get("kind")
+        nouns = {"kind": NOUNS_ZH[kind]} if isinstance(kind, str) and kind in NOUNS_ZH else {}
+        return self.zh.format(**{**self.params, **nouns})
 
 
 class InvalidInput(H2MarketError):
@@ -92,7 +126,7 @@ class NotFound(H2MarketError):
 
     code, status = "not_found", 404
     en = "There is no {kind} {id}."
-    zh = "不存在 {kind} {id}。"
+    zh = "不存在{kind} {id}。"
 
 
 class MethodNotAllowed(H2MarketError):

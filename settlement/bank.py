@@ -9,6 +9,7 @@ import msgspec
 
 from kernel.clock import market_day
 from kernel.machine import View
+from kernel.quantity import format_money
 from settlement import ledger
 from settlement.commands import AssignEntry, ImportStatement, MatchWithdrawal, OpenBooks
 from settlement.desk import Desk
@@ -135,11 +136,15 @@ def _check_balances(book: BankBook, statement: BankStatementFile) -> None:
     if statement.to_day < book.closing_day:
         raise StatementOutOfOrder(field="to_day", to_day=statement.to_day, closing_day=book.closing_day)
     if statement.opening_fen != book.closing_fen:
-        raise StatementGap(field="opening", opening_fen=statement.opening_fen, closing_fen=book.closing_fen)
+        raise StatementGap(
+            field="opening", opening=format_money(statement.opening_fen), closing=format_money(book.closing_fen)
+        )
     moved_fen = sum(line.amount_fen if line.direction == "credit" else -line.amount_fen for line in statement.lines)
     if statement.opening_fen + moved_fen != statement.closing_fen:
         raise StatementSum(
-            field="closing", computed_fen=statement.opening_fen + moved_fen, closing_fen=statement.closing_fen
+            field="closing",
+            computed=format_money(statement.opening_fen + moved_fen),
+            closing=format_money(statement.closing_fen),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -70,5 +71,10 @@ class Desk:
         """The entity. Raises NotFound naming the field."""
         found = self.view.get(kind, table, key)
         if found is None:
-            raise NotFound(field=field, kind=kind.__name__, id=key[:64])
+            raise NotFound(field=field, kind=_noun(kind), id=key[:64])
         return found
+
+
+def _noun(kind: type[Entity]) -> str:
+    """What a sentence calls an entity: BankEntry is a bank entry."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kernel.errors import Refusal
+from kernel.quantity import format_money
 
 CREATED = "created"
 
@@ -77,12 +78,12 @@ RESULTS: dict[str, tuple[int, str, str]] = {
     "pending_transfer_already_posted": (409, "the pending transfer was posted before", "待定转账已过账"),
     "pending_transfer_already_voided": (409, "the pending transfer was voided before", "待定转账已撤销"),
     "pending_transfer_expired": (409, "the pending transfer has expired", "待定转账已到期"),
-    "pending_transfer_reserved": (422, "that hold belongs to a load or to a withdrawal", "该冻结属于某车次或某笔提现"),
+    "pending_transfer_reserved": (422, "that hold belongs to a load or to a withdrawal", "该冻结属于某车次或某笔出金"),
     "bank_account_reserved": (422, "the bank account moves by bank statements only", "银行账户只能由银行对账单变动"),
     "participant_debit_reserved": (
         422,
         "a participant's money leaves by trades and withdrawals only",
-        "参与者资金只能经交易或提现转出",
+        "参与者资金只能经交易或出金转出",
     ),
     "exceeds_credits": (422, "the debit account would spend more than it has", "借方账户余额不足"),
     "exceeds_debits": (422, "the credit account would pay back more than it was given", "贷方账户超过其借方总额"),
@@ -98,7 +99,10 @@ class TransferRefused(Refusal):
 
     def __init__(self, index: int, transfer_id: str, shortfall_fen: int = 0) -> None:
         super().__init__(
-            field=f"transfers.{index}", transfer_id=transfer_id[:64], index=index, shortfall_fen=shortfall_fen
+            field=f"transfers.{index}",
+            transfer_id=transfer_id[:64],
+            index=index,
+            shortfall=format_money(shortfall_fen),
         )
 
 
@@ -179,16 +183,16 @@ class StatementGap(Refusal):
     """The opening balance is not the last closing balance."""
 
     code = "statement_gap"
-    en = "The opening balance {opening_fen} fen is not the last closing balance {closing_fen} fen."
-    zh = "期初余额 {opening_fen} 分与上期期末余额 {closing_fen} 分不符。"
+    en = "The opening balance {opening} CNY is not the last closing balance {closing} CNY."
+    zh = "期初余额 {opening} 元与上期期末余额 {closing} 元不符。"
 
 
 class StatementSum(Refusal):
     """Opening balance and entries do not give the closing balance."""
 
     code = "statement_sum"
-    en = "Opening balance and entries give {computed_fen} fen, the statement closes with {closing_fen} fen."
-    zh = "期初余额加明细为 {computed_fen} 分，与期末余额 {closing_fen} 分不符。"
+    en = "Opening balance and entries give {computed} CNY, the statement closes with {closing} CNY."
+    zh = "期初余额加明细为 {computed} 元，与期末余额 {closing} 元不符。"
 
 
 class StatementOutOfOrder(Refusal):
@@ -227,7 +231,7 @@ class StatementSize(Refusal):
     """Too many entries, or an entry with an amount that is none."""
 
     code = "statement_size"
-    en = "A statement has at most {limit} entries, each of more than zero fen."
+    en = "A statement has at most {limit} entries, each of more than zero."
     zh = "对账单最多 {limit} 条明细，且每条金额必须大于零。"
 
 
@@ -252,7 +256,7 @@ class NothingToPay(Refusal):
 
     code, status = "nothing_to_pay", 409
     en = "No withdrawal is approved: there is nothing to pay out."
-    zh = "没有已批准的提现，无款可付。"
+    zh = "没有已批准的出金，无款可付。"
 
 
 class NoPayoutAccount(Refusal):
@@ -267,16 +271,16 @@ class WithdrawalAmount(Refusal):
     """An amount that is not positive or over the maximum."""
 
     code = "withdrawal_amount"
-    en = "A withdrawal is of 1 to {limit} fen."
-    zh = "提现金额须为 1 至 {limit} 分。"
+    en = "A withdrawal is of 0.01 to {limit} CNY."
+    zh = "出金金额须为 0.01 至 {limit} 元。"
 
 
 class WithdrawalExceedsFunds(Refusal):
     """The participant has less than it asks for."""
 
     code = "withdrawal_exceeds_funds"
-    en = "The account is {shortfall_fen} fen short."
-    zh = "账户可用余额差 {shortfall_fen} 分。"
+    en = "The account is {shortfall} CNY short."
+    zh = "账户可用余额差 {shortfall} 元。"
 
 
 class WithdrawalExistsOtherwise(Refusal):
@@ -292,7 +296,7 @@ class WithdrawalStateRefused(Refusal):
 
     code, status = "withdrawal_state", 409
     en = "Withdrawal {withdrawal_id} is {state}; it would have to be {needed}."
-    zh = "提现 {withdrawal_id} 的状态为 {state}，须为 {needed}。"
+    zh = "出金 {withdrawal_id} 的状态为 {state}，须为 {needed}。"
 
 
 class TransferNotDue(Refusal):

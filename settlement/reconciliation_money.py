@@ -78,7 +78,7 @@ def limits_follow_money(facts: Facts, books: Books, now: int) -> RuleResult:
                 limit.granted_fen if limit else 0,
                 granted[participant_id],
                 Text("granted on the exchange", "交易授信"),
-                Text("cash less payouts under way", "现金减在途提现"),
+                Text("cash less payouts under way", "现金减在途出金"),
             ),
             (
                 limit.committed_fen if limit else 0,
@@ -91,7 +91,7 @@ def limits_follow_money(facts: Facts, books: Books, now: int) -> RuleResult:
                 sides = Side(left, money(told_fen)), Side(right, money(own_fen))
                 found.append(Difference(participant_id, *sides, since, _COURIER, told_fen - own_fen))
     found += _unanswered(books, now)
-    title = Text("Trading limits follow the money", "交易限额与资金一致")
+    title = Text("Trading limits follow the money", "交易额度与资金一致")
     return RuleResult("limits_follow_money", title, len(everybody), tuple(found))
 
 
@@ -304,7 +304,7 @@ def _payouts(books: Books, now: int) -> tuple[list[Difference], tuple[OpenItem, 
         if now - since > PAYOUT_OPEN_US:
             late.append(_late(withdrawal, since))
         else:
-            what = Text("payout at the bank", "银行处理中的提现")
+            what = Text("payout at the bank", "银行处理中的出金")
             open_items.append(OpenItem(withdrawal.id, what, money(withdrawal.amount_fen), since))
     return late, tuple(open_items)
 
@@ -318,6 +318,6 @@ def _late(withdrawal: Withdrawal, since: int) -> Difference:
         since,
         Text(
             "Ask the bank; then match the entry with the withdrawal, or note that the bank returned it.",
-            "请询问银行；随后将明细与该提现匹配，或登记银行退回。",
+            "请询问银行；随后将明细与该出金匹配，或登记银行退回。",
         ),
     )

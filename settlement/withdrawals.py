@@ -11,6 +11,7 @@ import re
 
 from kernel.errors import InvalidInput
 from kernel.machine import View
+from kernel.quantity import format_money
 from settlement import ledger
 from settlement.commands import (
     ApproveWithdrawal,
@@ -150,11 +151,11 @@ def _asked_before(desk: Desk, participant_id: str, client_id: str, purpose: Purp
 
 def _check_funds(desk: Desk, participant_id: str, amount_fen: int) -> None:
     if not 1 <= amount_fen <= AMOUNT_MAX_FEN:
-        raise WithdrawalAmount(field="amount", limit=AMOUNT_MAX_FEN)
+        raise WithdrawalAmount(field="amount", limit=format_money(AMOUNT_MAX_FEN))
     account = desk.need(Account, ACCOUNTS, cash_account(participant_id), "participant_id")
     shortfall_fen = ledger.debit_shortfall_fen(account, amount_fen)
     if shortfall_fen > 0:
-        raise WithdrawalExceedsFunds(field="amount", shortfall_fen=shortfall_fen)
+        raise WithdrawalExceedsFunds(field="amount", shortfall=format_money(shortfall_fen))
 
 
 def approve_withdrawal(desk: Desk, command: ApproveWithdrawal) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from kernel.messages import Event, Message
+from kernel.quantity import format_mass
 from tracking import commands, errors, events
 from tracking.density import contents_g
 from tracking.model import (
@@ -203,14 +204,18 @@ def _check_settlement(vessel: Vessel, command: commands.SettleHandOver) -> None:
             raise errors.OutOfRange("residue_mass_g", command.residue_mass_g, 0, 0)
         room_g = fullest_g(vessel) - vessel.mass_g
         if command.agreed_mass_g > room_g:
-            raise errors.SettlementImpossible(field="agreed_mass_g", mass_g=command.agreed_mass_g, maximum_g=room_g)
+            raise _impossible(command.agreed_mass_g, room_g)
         return
     if command.residue_mass_g is None:
         raise errors.ResidueUnmeasured(field="residue_mass_g")
     check_range("residue_mass_g", command.residue_mass_g, 0, vessel.mass_g)
     total_g = command.agreed_mass_g + command.residue_mass_g
     if total_g > vessel.mass_g:
-        raise errors.SettlementImpossible(field="agreed_mass_g", mass_g=total_g, maximum_g=vessel.mass_g)
+        raise _impossible(total_g, vessel.mass_g)
+
+
+def _impossible(mass_g: int, maximum_g: int) -> errors.SettlementImpossible:
+    return errors.SettlementImpossible(field="agreed_mass_g", mass=format_mass(mass_g), maximum=format_mass(maximum_g))
 
 
 # --- both sides sign

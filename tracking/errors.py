@@ -50,7 +50,7 @@ class WrongState(Conflict):
 
     code = "wrong_state"
     en = "Shipment {shipment_id} is {status}; this step needs it to be {expected}."
-    zh = "运单 {shipment_id} 的状态为 {status}；此步骤要求状态为 {expected}。"
+    zh = "运单任务 {shipment_id} 的状态为 {status}；此步骤要求状态为 {expected}。"
 
 
 class ShipmentHeld(Conflict):
@@ -58,7 +58,7 @@ class ShipmentHeld(Conflict):
 
     code = "shipment_held"
     en = "Shipment {shipment_id} is held: its hand-over is disputed until the operator settles the reading."
-    zh = "运单 {shipment_id} 已暂停：交接存在争议，须由市场运营方裁定读数。"
+    zh = "运单任务 {shipment_id} 已暂停：交接存在争议，须由市场运营方裁定读数。"
 
 
 class NotDisputed(Conflict):
@@ -106,7 +106,7 @@ class CertificateExists(Conflict):
 
     code = "certificate_exists"
     en = "Shipment {shipment_id} has its quality certificate already."
-    zh = "运单 {shipment_id} 已附质量证书。"
+    zh = "运单任务 {shipment_id} 已附质量证书。"
 
 
 class TransportMissing(Conflict):
@@ -114,7 +114,7 @@ class TransportMissing(Conflict):
 
     code = "transport_missing"
     en = "Shipment {shipment_id} has no vehicle and vessel yet: the carrier nominates them first."
-    zh = "运单 {shipment_id} 尚无车辆和容器：须先由承运方指派。"
+    zh = "运单任务 {shipment_id} 尚无车辆和容器：须先由承运方指派。"
 
 
 class ReceiverHasRead(Conflict):
@@ -122,7 +122,7 @@ class ReceiverHasRead(Conflict):
 
     code = "receiver_has_read"
     en = "The receiver of shipment {shipment_id} has read its meter: it can no longer reject the load."
-    zh = "运单 {shipment_id} 的收货方已提交计量读数，不能再拒收。"
+    zh = "运单任务 {shipment_id} 的收货方已提交计量读数，不能再拒收。"
 
 
 class VehicleBusy(Conflict):
@@ -130,7 +130,7 @@ class VehicleBusy(Conflict):
 
     code = "vehicle_busy"
     en = "Vehicle {plate} is on shipment {shipment_id}: a vehicle has one open waybill."
-    zh = "车辆 {plate} 正在执行运单 {shipment_id}：一车同时只能有一张运单。"
+    zh = "车辆 {plate} 正在执行运单任务 {shipment_id}：一车同时只能有一张运单。"
 
 
 class VesselBusy(Conflict):
@@ -138,7 +138,7 @@ class VesselBusy(Conflict):
 
     code = "vessel_busy"
     en = "Vessel {vessel_id} is taken by shipment {shipment_id}."
-    zh = "容器 {vessel_id} 已被运单 {shipment_id} 占用。"
+    zh = "容器 {vessel_id} 已被运单任务 {shipment_id} 占用。"
 
 
 class VesselEmpty(Conflict):
@@ -154,7 +154,7 @@ class WrongParty(Refusal):
 
     code, status = "wrong_party", 403
     en = "This step is for the {expected} of shipment {shipment_id}."
-    zh = "此步骤应由运单 {shipment_id} 的 {expected} 执行。"
+    zh = "此步骤应由运单任务 {shipment_id} 的 {expected} 执行。"
 
 
 class OutOfRange(Refusal):
@@ -180,7 +180,7 @@ class CodeUnfit(Refusal):
     """A plate or registration code has characters that do not belong there."""
 
     code = "code_unfit"
-    en = "Write 2 to {length_max} capital letters, digits and hyphens."
+    en = "Write 2 to {length_max} capital letters, Chinese characters, digits and hyphens."
     zh = "请写 2 至 {length_max} 个大写字母、汉字、数字或连字符。"
 
 
@@ -189,7 +189,7 @@ class WindowEnded(Refusal):
 
     code = "window_ended"
     en = "The window of shipment {shipment_id} ended at {window_end}."
-    zh = "运单 {shipment_id} 的交付时段已于 {window_end} 结束。"
+    zh = "运单任务 {shipment_id} 的交付时段已于 {window_end} 结束。"
 
 
 class FacilityKindUnfit(Refusal):
@@ -197,7 +197,7 @@ class FacilityKindUnfit(Refusal):
 
     code = "facility_kind_unfit"
     en = "Facility {facility_id} is a {kind}; this side of a shipment needs one of: {accepted}."
-    zh = "设施 {facility_id} 的类型为 {kind}；运单此方需要：{accepted}。"
+    zh = "设施 {facility_id} 的类型为 {kind}；运单任务此方需要：{accepted}。"
 
 
 class FacilityElsewhere(Refusal):
@@ -212,16 +212,16 @@ class VesselPressureTooLow(Refusal):
     """The vessel may not be filled to the pressure of the container class."""
 
     code = "vessel_pressure_too_low"
-    en = "Vessel {vessel_id} takes {max_pressure_pa} Pa; container class {container_class} needs {needed_pa} Pa."
-    zh = "容器 {vessel_id} 的最高压力为 {max_pressure_pa} Pa；容器等级 {container_class} 需要 {needed_pa} Pa。"
+    en = "Vessel {vessel_id} takes {max_pressure} MPa; container class {container_class} needs {needed} MPa."
+    zh = "容器 {vessel_id} 的最高压力为 {max_pressure} MPa；容器类别 {container_class} 需要 {needed} MPa。"
 
 
 class VesselTooSmall(Refusal):
     """The confirmed mass does not fit into the vessel at its highest pressure and 15 °C."""
 
     code = "vessel_too_small"
-    en = "Vessel {vessel_id} holds {capacity_g} g at its highest pressure and 15 °C; confirmed are {needed_g} g."
-    zh = "容器 {vessel_id} 在最高压力、15 °C 下可装 {capacity_g} g；已确认 {needed_g} g。"
+    en = "Vessel {vessel_id} holds {capacity} kg at its highest pressure and 15 °C; confirmed are {needed} kg."
+    zh = "容器 {vessel_id} 在最高压力、15 °C 下可装 {capacity} kg；已确认 {needed} kg。"
 
 
 class InspectionDue(Refusal):
@@ -252,8 +252,8 @@ class ReadingNotPositive(Refusal):
     """Nothing passed from giver to taker, or it passed the wrong way."""
 
     code = "reading_not_positive"
-    en = "By this reading {mass_g} g passed from giver to taker: check before and after."
-    zh = "按此读数，由交付方移交给接收方的质量为 {mass_g} g：请检查前后读数。"
+    en = "By this reading {mass} kg passed from giver to taker: check before and after."
+    zh = "按此读数，由交付方移交给接收方的质量为 {mass} kg：请检查前后读数。"
 
 
 class ResidueUnmeasured(Refusal):
@@ -276,8 +276,8 @@ class SettlementImpossible(Refusal):
     """A settlement cannot make gas: it stays within what was read and what the vessel held."""
 
     code = "settlement_impossible"
-    en = "{mass_g} g is more than the {maximum_g} g that there can be."
-    zh = "{mass_g} g 超过了可能存在的 {maximum_g} g。"
+    en = "{mass} kg is more than the {maximum} kg that there can be."
+    zh = "{mass} kg 超过了可能存在的 {maximum} kg。"
 
 
 class NotLate(Refusal):
@@ -285,7 +285,7 @@ class NotLate(Refusal):
 
     code = "not_late"
     en = "Shipment {shipment_id} arrived inside its window."
-    zh = "运单 {shipment_id} 在交付时段内到达。"
+    zh = "运单任务 {shipment_id} 在交付时段内到达。"
 
 
 class StandardUnknown(Refusal):

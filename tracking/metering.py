@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from kernel.clock import to_text
 from kernel.messages import Event
+from kernel.quantity import format_mass
 from tracking import commands, errors, events
 from tracking.custody import conclude, parties
 from tracking.density import contents_g
@@ -115,7 +116,7 @@ def measure(command: commands.RecordReading, meter: Meter, vessel: Vessel) -> Me
     mass = after - before if rises else before - after
     if mass < 0 or (mass == 0 and command.stage == "load"):
         field = "after_pressure_pa" if meter.kind == "gauge" else "after_mass_g"
-        raise errors.ReadingNotPositive(field=field, mass_g=mass)
+        raise errors.ReadingNotPositive(field=field, mass=format_mass(mass))
     if command.stage != "load" and command.side == "giver" and contents_after is None:
         raise errors.ResidueUnmeasured(field="after_pressure_pa")
     shown = mass if meter.kind == "flow" else max(before, after)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kernel.clock import to_text
 from kernel.messages import Event
+from kernel.quantity import format_decimal, format_mass
 from tracking import commands, errors, events
 from tracking.density import capacity_g
 from tracking.model import (
@@ -105,17 +106,25 @@ def _check_free(shipment: Shipment, vehicle: Vehicle, vessel: Vessel) -> None:
         raise errors.VesselBusy(field="vessel_id", vessel_id=vessel.id, shipment_id=vessel.shipment_id)
 
 
+def _mpa(pressure_pa: int) -> str:
+    """Pascals as a person reads them: 20000000 is 20.0."""
+    whole, _, fraction = format_decimal(pressure_pa, 6).partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}"
+
+
 def _check_vessel(shipment: Shipment, vessel: Vessel) -> None:
     needed_pa = class_pressure_pa(shipment.container_class)
     if vessel.max_pressure_pa < needed_pa:
         raise errors.VesselPressureTooLow(
-            field="vessel_id", vessel_id=vessel.id, max_pressure_pa=vessel.max_pressure_pa,
-            container_class=shipment.container_class, needed_pa=needed_pa,
+            field="vessel_id", vessel_id=vessel.id, max_pressure=_mpa(vessel.max_pressure_pa),
+            container_class=shipment.container_class, needed=_mpa(needed_pa),
         )  # fmt: skip
     capacity = capacity_g(vessel.max_pressure_pa, vessel.water_volume_l)
     needed_g = shipment.confirmed_mass_g or 0
     if capacity < needed_g:
-        raise errors.VesselTooSmall(field="vessel_id", vessel_id=vessel.id, capacity_g=capacity, needed_g=needed_g)
+        raise errors.VesselTooSmall(
+            field="vessel_id", vessel_id=vessel.id, capacity=format_mass(capacity), needed=format_mass(needed_g)
+        )
     if vessel.inspection_due_at < shipment.window_end:
         raise errors.InspectionDue(
             field="vessel_id", vessel_id=vessel.id, inspection_due=to_text(vessel.inspection_due_at)

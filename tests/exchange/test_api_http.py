@@ -145,7 +145,7 @@ def test_too_many_requests_are_told_when_to_come_back(sqlite_url: str) -> None:
 def test_paths_and_queries_speak_chinese(market: Market) -> None:
     headers = {"Accept-Language": "zh-CN,zh;q=0.9"}
     for method, path, sentence in (
-        ("GET", "/nowhere", "不存在 path /nowhere。"),
+        ("GET", "/nowhere", "不存在路径 /nowhere。"),
         ("PUT", "/v1/orders", "此路径不支持 PUT。"),
         ("GET", "/v1/orders?limit=0", "limit：应大于或等于 1。"),
         ("GET", "/v1/orders/x", "order_id：应符合格式 ^O[1-9][0-9]{0,17}$。"),

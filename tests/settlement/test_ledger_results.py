@@ -218,7 +218,7 @@ def test_a_batch_is_booked_whole_or_not_at_all() -> None:
     bad = TransferRequest("b2", "posted", "book:D", "book:A", 101)
     with pytest.raises(REFUSALS["exceeds_credits"]) as caught:
         house.do(PostTransfers((good, bad)))
-    assert caught.value.params["shortfall_fen"] == 1 and caught.value.field == "transfers.1"
+    assert caught.value.params["shortfall"] == "0.01" and caught.value.field == "transfers.1"
     assert house.account("book:D").balance_fen == 1000
     house.do(PostTransfers((good, TransferRequest("b2", "posted", "book:D", "book:A", 100))))
     assert house.account("book:D").balance_fen == 0

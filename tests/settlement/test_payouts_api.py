@@ -137,7 +137,7 @@ def test_withdrawals_that_are_refused(house: Counter) -> None:
     assert code(house.send("POST", "/v1/withdrawals", body, "P1")) == "no_payout_account"
     house.send("PUT", "/v1/payout-account", PAYOUT, "P1")
     short = house.send("POST", "/v1/withdrawals", body, "P1")
-    assert (code(short), short.json()["params"]["shortfall_fen"]) == ("withdrawal_exceeds_funds", 100)
+    assert (code(short), short.json()["params"]["shortfall"]) == ("withdrawal_exceeds_funds", "1.00")
     for amount in ("0.00", "0.001", "-1.00", 1, "1,00"):
         assert house.send("POST", "/v1/withdrawals", {**body, "amount": amount}, "P1").status_code == 422
     for client_id in ("", "a b", "x" * 65, "编号"):

@@ -102,7 +102,7 @@ def test_a_withdrawal_needs_money_and_an_account_to_go_to() -> None:
     house = funded()
     with pytest.raises(WithdrawalExceedsFunds) as caught:
         house.do(RequestWithdrawal("P7", "c1", 1_001))
-    assert caught.value.params["shortfall_fen"] == 1
+    assert caught.value.params["shortfall"] == "0.01"
     for amount_fen in (0, -1, AMOUNT_MAX_FEN + 1):
         with pytest.raises(WithdrawalAmount):
             house.do(RequestWithdrawal("P7", "c1", amount_fen))
