@@ -114,6 +114,20 @@ def create_app(settings: Settings, services: Sequence[str] = SERVICES, platform:
     )
 
 
+_INTRODUCTION = """
+Send your key as `Authorization: Bearer KEY`; each route names the scope that it needs. Money, prices and masses are
+decimal strings (CNY, CNY/kg, kg), times RFC 3339 with offset. A request that changes something may carry an
+`Idempotency-Key`; of an order the `client_order_id` is that key. Errors are problem documents (RFC 9457) with a stable
+`code`; their sentences are Chinese with `Accept-Language: zh`. Lists take `limit`, and as `cursor` the `next_cursor` of
+the page before. The rules of trading are in `docs/trading.md`, the stream is in [asyncapi.json](/asyncapi.json).
+
+以 `Authorization: Bearer 密钥` 发送密钥；各接口注明所需权限（scope）。金额、价格、质量为十进制字符串（元、元/kg、kg），
+时间为带时区的 RFC 3339。改变数据的请求可带 `Idempotency-Key`；订单以 `client_order_id` 为幂等键。错误为带稳定 `code`
+的错误详情（RFC 9457），带 `Accept-Language: zh` 时说明为中文。列表以 `limit` 与上一页的 `next_cursor`（作为 `cursor`）
+翻页。交易规则见 `docs/trading.zh-CN.md`，推送流见 [asyncapi.json](/asyncapi.json)。
+"""
+
+
 def create_fastapi(house: Platform) -> FastAPI:
     """The application inside the conventions."""
 
@@ -133,6 +147,7 @@ def create_fastapi(house: Platform) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirect would name whatever host the caller wrote
         summary="Hydrogen trading: orders, loads, payments. 氢能交易：订单、运输、结算。",
+        description=_INTRODUCTION,
     )
     app.state.platform = house
     _add_rooms(app, house)
@@ -323,7 +338,13 @@ def _add_docs(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+            )
             components = schema.setdefault("components", {})
             schemas = components.setdefault("schemas", {})
             inner = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

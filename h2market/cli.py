@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from h2market import __version__
 from h2market.console_text import Voice
-from kernel.config import SERVICES, Settings
+from kernel.config import SERVICES, Settings, a_time
 from kernel.errors import H2MarketError
 from kernel.room import Finding
 from kernel.store import Store, WriterTaken
@@ -39,7 +39,7 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line. / 最后一行输出一个 JSON 对象。")
 ]
 DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", help="SQLite file or PostgreSQL URL. / SQLite 文件或 PostgreSQL 地址。")
+    str | None, typer.Option("--database-url", help="SQLite file or PostgreSQL URL. / SQLite 或 PostgreSQL 地址。")
 ]
 Schema = Annotated[str | None, typer.Option("--schema", help="A schema on PostgreSQL. / PostgreSQL 的模式名。")]
 
@@ -60,7 +60,7 @@ def serve(
     service: Annotated[
         str | None,
         typer.Argument(
-            help="exchange, tracking, settlement or scheduler; all three rooms without it. / 服务名；省略则运行全部。"
+            help="exchange, tracking, settlement or scheduler; all three rooms without it. / 服务名；省略则全部运行。"
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on. / 监听地址。")] = "127.0.0.1",
@@ -69,7 +69,7 @@ def serve(
     schema: Schema = None,
     simulated_clock: Annotated[
         str | None,
-        typer.Option(help="Start a clock that the operator moves, at this time. / 由运营方推进的模拟时钟的起始时间。"),
+        typer.Option(help="Start a clock that the operator moves, at this time. / 模拟时钟的起始时间。"),
     ] = None,
 ) -> None:
     """Serves the platform, or one service of it. / 启动整个平台或其中一个服务。"""
@@ -86,7 +86,9 @@ def serve(
         raise typer.BadParameter(
             voice.text(f"choose one of {', '.join(SERVICES)}, scheduler", f"请选择：{'、'.join(SERVICES)}、scheduler")
         )
-    changes: dict[str, Any] = {"simulated_clock": simulated_clock} if simulated_clock else {}
+    changes: dict[str, Any] = (
+        {"simulated_clock": a_time("--simulated-clock", simulated_clock)} if simulated_clock else {}
+    )
     settings = _settings(database_url, schema, **changes)
     set_up_logs(settings.log_level)
     if service == "scheduler":
@@ -131,11 +133,14 @@ def serve(
 @app.command()
 def verify(as_json: AsJson = False, database_url: DatabaseUrl = None, schema: Schema = None) -> None:
     """Proves the database: hash chains, read models, ledger, mass. Exits 1 if anything does not hold. /
-    校验数据库：哈希链、读模型、账本、质量守恒。"""
-    from h2market.verification import events_in, schemas_of, verify_store
+    校验数据库：哈希链、读模型、总账、质量守恒；不符时退出码为 1。"""
+    from h2market.verification import events_in, schemas_of, sqlite_file, verify_store
 
     voice = Voice(as_json)
     settings = _settings(database_url, schema)
+    file = sqlite_file(settings.database_url)
+    if file is not None and not file.exists():
+        _fail(voice, voice.text(f"There is no database at {file}.", f"{file} 处没有数据库。"), "no_database")
     findings: list[Finding] = []
     events = 0
     for name in schemas_of(settings.database_url, settings.schema):
@@ -176,7 +181,8 @@ def verify(as_json: AsJson = False, database_url: DatabaseUrl = None, schema: Sc
 
 @app.command()
 def doctor(as_json: AsJson = False, database_url: DatabaseUrl = None, schema: Schema = None) -> None:
-    """Checks what the platform stands on: Python, SQLite, the database, its schema, disk. / 检查运行环境。"""
+    """Checks what the platform stands on: Python, SQLite, the database, its schema, disk. /
+    检查运行环境：Python、SQLite、数据库及其结构、磁盘。"""
     from h2market.health import examine
 
     voice = Voice(as_json)
@@ -260,10 +266,11 @@ def key_create(
     except WriterTaken as error:
         _fail(voice, str(error), "writer_taken")
     voice.table(
-        ("The key; its secret is shown this once", "密钥（仅显示一次）"),
-        [("key", "编号"), ("company", "企业"), ("scopes", "权限"), ("secret", "密文")],
-        [(made.key_id, made.participant_id, " ".join(made.scopes), made.secret)],
+        ("The key; its secret is shown this once", "密钥（内容仅显示这一次）"),
+        [("key", "编号"), ("company", "企业"), ("scopes", "权限")],
+        [(made.key_id, made.participant_id, " ".join(made.scopes))],
     )
+    voice.say(made.secret, made.secret)  # on a line of its own: a narrow table would break it in two
     voice.result(
         {
             "key_id": made.key_id,
@@ -301,7 +308,7 @@ def demo(
     ] = False,
 ) -> None:
     """Runs a simulated market day from the first order to a reconciled payment. /
-    运行一个从首笔委托到对账付款的模拟交易日。"""
+    运行一个从首笔订单到对账付款的模拟交易日。"""
     from h2market.demo import run_demo
 
     _demonstrate(

@@ -232,7 +232,7 @@ def _as_json(figures: Figures) -> dict[str, Any]:
     }
 
 
-_KINDS = {"ex_works": ("ex works", "出厂"), "delivered": ("delivered", "送到"), "haulage": ("haulage", "运输")}
+_KINDS = {"ex_works": ("ex works", "工厂交货"), "delivered": ("delivered", "到站交货"), "haulage": ("haulage", "运输")}
 
 
 def _show(voice: Voice, figures: Figures) -> None:
@@ -269,7 +269,7 @@ def _show_usage(voice: Voice, usage: dict[str, int]) -> None:
 
 def _rows(voice: Voice, figures: Figures) -> list[tuple[tuple[str, str], str]]:
     rows = [
-        (("orders", "委托"), str(figures.orders)),
+        (("orders", "订单"), str(figures.orders)),
         (("trades", "成交"), str(figures.trades)),
         (("hydrogen traded, kg", "成交氢气（千克）"), format_mass(figures.traded_g)),
         (("value traded, CNY", "成交金额（元）"), format_money(figures.traded_fen)),

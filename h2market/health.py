@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import h2market.platform  # noqa: F401 - declares every room's tables, which the schema is compared with
 from h2market.migrate import current, differences, head
+from h2market.verification import sqlite_file
 from kernel.config import Settings
 from kernel.store import Store
 
@@ -24,10 +25,13 @@ Text = tuple[str, str]
 
 _UNSOUND: Text = (
     (
-        "before 3.51.3 two connections that write or checkpoint at once can corrupt a WAL database. The platform "
-        "writes through exactly one connection; let no other program write to its file."
+        "before 3.51.3 two connections that write or checkpoint at once can corrupt a WAL database. The platform's "
+        "own never write at the same moment; let no other program write to its file."
     ),
-    "3.51.3 之前，两个连接同时写入或检查点可能损坏 WAL 数据库。本平台只用一个连接写入；请勿让其他程序写入该文件。",
+    (
+        "3.51.3 之前，两个连接同时写入或检查点可能损坏 WAL 数据库。"
+        "本平台自身的连接绝不同时写入；请勿让其他程序写入该文件。"
+    ),
 )
 
 
@@ -41,7 +45,7 @@ class Check(NamedTuple):
 
 def examine(settings: Settings) -> list[Check]:
     """Looks at everything once."""
-    return [_python(), _sqlite(), *_database(settings), _disk(), _service_key(settings)]
+    return [_python(), _sqlite(), *_database(settings), _disk(settings), _service_key(settings)]
 
 
 def _python() -> Check:
@@ -108,8 +112,11 @@ def _database(settings: Settings) -> Iterator[Check]:
         store.close()
 
 
-def _disk() -> Check:
-    free = shutil.disk_usage(Path.cwd()).free
+def _disk(settings: Settings) -> Check:
+    """Room where the database lies; of a server elsewhere nothing can be said, so where this process runs."""
+    file = sqlite_file(settings.database_url)
+    folder = Path.cwd() if file is None else file.resolve().parent
+    free = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists())).free
     shown = f"{free / (1 << 30):.1f} GiB"
     return Check(("Disk", "磁盘"), "ok" if free >= DISK_BYTES_MIN else "bad", (f"{shown} free", f"可用 {shown}"))
 

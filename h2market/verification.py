@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, inspect, make_url, select
 
 from h2market.migrate import VERSION_TABLE
 from h2market.rooms import make_rooms
@@ -26,6 +27,12 @@ class Verified:
     def ok(self) -> bool:
         """Whether everything holds."""
         return not self.findings
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Where the database of a URL lies, None if that is no file."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
 def schemas_of(url: str, wanted: str | None) -> tuple[str | None, ...]:

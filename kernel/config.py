@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kernel.clock import from_text
+
 SERVICES = ("exchange", "tracking", "settlement")
 DEFAULT_DATABASE_URL = "sqlite:///var/h2market.db"
 #: Requests one key may make in a window of ten seconds, and callers without a key, per address.
@@ -48,7 +50,7 @@ class Settings:
             log_level=environ.get("H2MARKET_LOG_LEVEL", "INFO").upper(),
             requests_per_window=_positive(environ, "H2MARKET_REQUESTS_PER_10S", REQUESTS_PER_WINDOW),
             anonymous_per_window=_positive(environ, "H2MARKET_ANONYMOUS_REQUESTS_PER_10S", ANONYMOUS_PER_WINDOW),
-            simulated_clock=environ.get("H2MARKET_SIMULATED_CLOCK", ""),
+            simulated_clock=a_time("H2MARKET_SIMULATED_CLOCK", environ.get("H2MARKET_SIMULATED_CLOCK", "")),
             scheduler=environ.get("H2MARKET_SCHEDULER", "on").lower() not in ("off", "0", "no", "false"),
             webhook_key=_long(environ, "H2MARKET_WEBHOOK_KEY", WEBHOOK_KEY_CHARACTERS_MIN),
             webhook_networks=_networks(environ, "H2MARKET_WEBHOOK_NETWORKS"),
@@ -66,6 +68,18 @@ def _long(environ: Mapping[str, str], name: str, characters_min: int) -> str:
     text = environ.get(name, "")
     if text and len(text) < characters_min:
         raise ValueError(f"{name} needs at least {characters_min} characters")
+    return text
+
+
+def a_time(name: str, text: str) -> str:
+    """A time as it was given, "" for none. Raises ValueError naming the variable or option that is no time."""
+    if text:
+        try:
+            from_text(text)
+        except ValueError as error:
+            raise ValueError(
+                f"{name} is a time with its offset such as 2026-01-05T09:30:00+08:00, not {text!r}"
+            ) from error
     return text
 
 
