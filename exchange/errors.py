@@ -345,7 +345,7 @@ class NoLiquidity(OrderRefused):
 
     code = "no_liquidity"
     en = "There is nobody on the other side whom a market order could trade with."
-    zh = "对手方没有可供市价订单成交的订单。"
+    zh = "对手方没有可供市价单成交的订单。"
 
 
 class WouldTrade(OrderRefused):

@@ -136,7 +136,7 @@ def secret_hash(text: str, field: str = "secret_hash") -> str:
             field,
             "sha256_hex",
             "Send the SHA-256 of the secret as 64 lower-case hexadecimal digits.",
-            "请提供密文的 SHA-256，以 64 位小写十六进制表示。",
+            "请提供密钥内容的 SHA-256，以 64 位小写十六进制表示。",
         )
     return text
 

@@ -77,7 +77,7 @@ class SecretInUse(Conflict):
 
     code = "secret_in_use"
     en = "Another key has this secret: make a new one."
-    zh = "已有密钥使用该密文：请重新生成。"
+    zh = "已有密钥使用该内容：请重新生成。"
 
 
 class KeyAlreadyRevoked(Conflict):

@@ -70,7 +70,7 @@ def document(version: str) -> dict[str, Any]:
         "info": {
             "title": "h2market stream",
             "version": version,
-            "description": "The market as it happens, and order entry. 行情推送与委托录入。",
+            "description": "The market as it happens, and order entry. 实时行情与下单。",
         },
         "defaultContentType": "application/json",
         "servers": {

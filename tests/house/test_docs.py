@@ -14,8 +14,11 @@ from tests.house import ROOT
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 VARIABLE = re.compile(r"\bH2MARKET_[A-Z0-9_]+|\bDATABASE_URL\b")
+#: Written in both languages.
+PAGES = ("client", "operations", "stream", "trading", "webhooks")
 PACKAGES = ("kernel", "participants", "exchange", "tracking", "settlement", "h2market")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s]+)")
+ANCHOR = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s:]*)#(?P<anchor>[^)\s]+)\)")
 
 
 def glossary() -> list[list[tuple[str, str, str]]]:
@@ -66,6 +69,35 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
     assert [target for target in files if not (page.parent / target).exists()] == []
 
 
+def headings(page: Path) -> set[str]:
+    """What links to headings of a page are called, as GitHub makes it of them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_to_headings_lead_somewhere(page: Path) -> None:
+    for match in ANCHOR.finditer(page.read_text(encoding="utf-8")):
+        target = (page.parent / match["target"]).resolve() if match["target"] else page
+        assert match["anchor"] in headings(target), match[0]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.zh-CN.md")), ids=lambda page: page.name)
+def test_every_page_is_in_both_languages(page: Path) -> None:
+    other = page.with_name(page.name.replace(".zh-CN", ""))
+    for one, title in ((page, f"[English]({other.name})"), (other, f"[中文]({page.name})")):
+        assert one.read_text(encoding="utf-8").splitlines()[2] == title
+
+
+def test_no_page_is_in_english_alone() -> None:
+    alone = {"glossary.md"}  # which is in both languages itself
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - alone == {
+        f"{name}{language}.md" for name in PAGES for language in ("", ".zh-CN")
+    }
+
+
 @pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
 def test_operations_name_every_variable_of_the_environment(page: str) -> None:
     sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
@@ -80,9 +112,10 @@ def test_operations_name_every_job(page: str) -> None:
     assert sorted(named) == sorted(job.name for jobs in JOBS.values() for job in jobs)
 
 
-def test_operations_have_the_same_parts_in_both_languages() -> None:
+@pytest.mark.parametrize("name", ["README", *(f"docs/{name}" for name in PAGES)])
+def test_a_page_has_the_same_parts_in_both_languages(name: str) -> None:
     english, chinese = (
-        (ROOT / "docs" / page).read_text().splitlines() for page in ("operations.md", "operations.zh-CN.md")
+        (ROOT / page).read_text(encoding="utf-8").splitlines() for page in (f"{name}.md", f"{name}.zh-CN.md")
     )
-    for mark in ("## ", "| ", "```", "1. ", "5. "):
+    for mark in ("## ", "### ", "| ", "- ", "```", "1. ", "5. "):
         assert sum(line.startswith(mark) for line in english) == sum(line.startswith(mark) for line in chinese), mark
