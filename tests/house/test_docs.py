@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from h2market.platform import JOBS
+from kernel.auth import SCOPES
 from kernel.config import SERVICES
+from kernel.telemetry import Metrics
 from tests.house import ROOT
 
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -104,6 +106,16 @@ def test_operations_name_every_variable_of_the_environment(page: str) -> None:
     read = {name for source in sources for name in re.findall(r'"(H2MARKET_[A-Z0-9_]+|DATABASE_URL)"', source)}
     read |= {f"H2MARKET_{service.upper()}_URL" for service in SERVICES}
     assert set(VARIABLE.findall((ROOT / "docs" / page).read_text())) == read
+
+
+@pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
+def test_operations_name_every_scope_and_metric(page: str) -> None:
+    named = re.findall(r"^\| `([a-z0-9_]+)` \|", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(set(named) & set(SCOPES)) == sorted(SCOPES)
+    metrics = {
+        f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in Metrics().registry.collect()
+    }
+    assert {name for name in named if name.startswith("h2market_")} == metrics
 
 
 @pytest.mark.parametrize("page", ["operations.md", "operations.zh-CN.md"])
