@@ -61,9 +61,7 @@ class Judge:
         self._coverage = Coverage(self.recount, self._three_parties)
         self._dead_men = DeadMen(self.recount, outages)
 
-    def read(
-        self, exchange: Sequence[Logged], tracking: Sequence[Logged], settlement: Sequence[Logged]
-    ) -> None:
+    def read(self, exchange: Sequence[Logged], tracking: Sequence[Logged], settlement: Sequence[Logged]) -> None:
         """Counts the next events of the logs."""
         for one in exchange:
             try:

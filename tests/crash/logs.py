@@ -29,7 +29,7 @@ class Range(NamedTuple):
 
 
 class Logs:
-    """The events of the exchange, of tracking and of settlement, and the ranges that were made under each idempotency key."""
+    """The events of exchange, tracking and settlement, and the ranges that were made under each idempotency key."""
 
     def __init__(self, store: Store) -> None:
         self.exchange: list[Logged] = []

@@ -76,7 +76,8 @@ def judged(evidence: Evidence) -> dict[str, list[str]]:
 
 def but_for_chance(tally: Tally) -> dict[str, list[str]]:
     """What is wrong, but for what did not come up."""
-    return {kind: found for kind, found in tally.wrong().items() if kind not in ("order_types_missing", "recall_ends_missing")}
+    by_chance = {"order_types_missing", "recall_ends_missing"}
+    return {kind: found for kind, found in tally.wrong().items() if kind not in by_chance}
 
 
 def read(evidence: Evidence, tally: Tally) -> Judge:
@@ -132,10 +133,7 @@ def without_leg(leg: str) -> Callable[[Evidence], Evidence]:
 def with_load_ended(evidence: Evidence) -> Evidence:
     """Tracking ended a load of a trade that no recall undid."""
     undone = {
-        trade["trade_id"]
-        for one in evidence.exchange
-        if one.type == "TradeRecalled"
-        for trade in one.fields["trades"]
+        trade["trade_id"] for one in evidence.exchange if one.type == "TradeRecalled" for trade in one.fields["trades"]
     }
     planned = next(
         one for one in evidence.tracking if one.type == "ShipmentPlanned" and one.fields["trade_id"] not in undone

@@ -63,7 +63,8 @@ class Undoer(Sender):
             if step is not None:
                 return step
         trade = self.random.choice(self.trades) if self.trades else {"trade_id": "T1"}
-        parties = [one for one in self.companies if one.participant_id in (trade.get("buyer_id"), trade.get("seller_id"))]
+        traded = trade.get("buyer_id"), trade.get("seller_id")
+        parties = [one for one in self.companies if one.participant_id in traded]
         by = self._meddler() or self.random.choice((None, *parties))
         trade_id = trade["trade_id"]
         body = {"reason": self.course}
@@ -76,7 +77,8 @@ class Undoer(Sender):
         """The next step of its course; None for a recall that is left alone."""
         is_approved = recall["state"] == "approved"
         if self.course == "undo":
-            return self._decide(recall, "confirmation", self.second) if is_approved else self._decide(recall, "approval")
+            step: tuple[Kind, Company | None] = ("confirmation", self.second) if is_approved else ("approval", None)
+            return self._decide(recall, *step)
         if not is_approved and self.random.random() < 0.3:
             return self._decide(recall, "approval")
         if self.course == "reject":
