@@ -39,16 +39,31 @@ class Undoer(Sender):
     trades: list[dict[str, Any]] = field(default_factory=list)
 
     async def pause(self, lines: Lines) -> None:
-        """Looks at what there is to decide: it may have been asked for before the server was killed."""
+        """Looks at what there is to decide, for it may have been asked for before the server was killed; from then on
+        it knows. What there is to ask for it looks at each time."""
         await asyncio.sleep(PAUSE_S / 2)
-        recalls, trades = await asyncio.gather(
-            self._look(lines, f"/v1/recalls?limit={LOOKED_AT}"), self._look(lines, f"/v1/trades?limit={LATELY}")
-        )
-        self.waiting = [
-            one for one in recalls if one["reason"] == self.course and one["state"] in ("requested", "approved")
-        ]
-        since_us = self.time.asked_us - WINDOW_US
-        self.trades = [one for one in trades if one["state"] == "active" and from_text(one["at"]) > since_us]
+        if not self.requests:
+            recalls = await self._look(lines, f"/v1/recalls?limit={LOOKED_AT}")
+            self.waiting = [
+                one for one in recalls if one["reason"] == self.course and one["state"] in ("requested", "approved")
+            ]
+        if len(self.waiting) < WAITING or self.course == "forget":
+            trades = await self._look(lines, f"/v1/trades?limit={LATELY}")
+            since_us = self.time.asked_us - WINDOW_US
+            self.trades = [one for one in trades if one["state"] == "active" and from_text(one["at"]) > since_us]
+
+    def heard(self, request: Request) -> None:
+        """Keeps what waits: a recall that was asked for, and one that was approved. Any other answer is the last."""
+        if request.kind == "recall":
+            self.waiting += [dict(request.answer)] if request.status == 201 else []
+            return
+        known = next((one for one in self.waiting if request.about in one["trade_ids"]), None)
+        if known is None or request.answer.get("code") == "recall_of_another":
+            return
+        if request.status != 200 or request.kind != "approval":
+            self.waiting.remove(known)
+        else:
+            known["state"] = "approved"
 
     async def _look(self, lines: Lines, path: str) -> list[dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self.company.secret}"}
