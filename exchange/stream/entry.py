@@ -21,7 +21,7 @@ from exchange.stream.base import Said, encode
 from exchange.stream.requests import Amend, Cancel, CancelAll, Changing, Once, Place
 from exchange.stream.said_talk import AllCancelled, CancelledPart, Changed, Entry, OnDisconnect, Placed
 from kernel.auth import Principal
-from kernel.errors import H2MarketError, InvalidInput, KeyReused, Language
+from kernel.errors import H2MarketError, InvalidInput, KeyReused, Language, OutcomeUnknown
 from kernel.http import problem
 from kernel.ids import number_of, request_id
 from kernel.messages import Command
@@ -46,6 +46,7 @@ class Desk:
         self._sequencer = service.sequencer
         self._language: Language = language
         self._placed: dict[int, None] = {}
+        self._in_doubt: set[str] = set()  # client order ids of which nobody could say whether they were placed
         self._look_at = REMEMBERED_MAX
 
     async def place(self, caller: Principal, request: Place | PlainPlace) -> bytes:
@@ -56,14 +57,20 @@ class Desk:
         else:
             commands = [place_command(participant_id, key_id, order) for order in request.orders]
         on_disconnect = self.on_disconnect  # as it was set when the orders came: what is set later is for later ones
-        results = await self._sequencer.submit_many(
-            [Envelope(command, key_id, order_key(command)) for command in commands]
-        )
+        names = [command.terms.client_order_id for command in commands]
+        try:
+            results = await self._sequencer.submit_many(
+                [Envelope(command, key_id, order_key(command)) for command in commands]
+            )
+        except OutcomeUnknown:
+            if on_disconnect == "cancel_placed":
+                self._in_doubt.update(names)
+            raise
         if on_disconnect == "cancel_placed":
+            self._in_doubt.difference_update(names)
             await self._remember(results)
         entries = [
-            self._entry(command.terms.client_order_id, result, index)
-            for index, (command, result) in enumerate(zip(commands, results, strict=True))
+            self._entry(name, result, index) for index, (name, result) in enumerate(zip(names, results, strict=True))
         ]
         return encode(Placed(request.id, entries))
 
@@ -142,7 +149,7 @@ class Desk:
     async def end(self, caller: Principal) -> None:
         """Cancels what was to end with the connection; tries again while the store is away."""
         mode = self.on_disconnect
-        if mode == "keep" or (mode == "cancel_placed" and not self._placed):
+        if mode == "keep":
             return
         for _ in range(CANCEL_TRIES_MAX):
             try:
@@ -156,9 +163,26 @@ class Desk:
                 return
 
     async def _cancel_rest(self, caller: Principal, mode: OnDisconnect) -> None:
+        if mode == "cancel_placed" and self._in_doubt:
+            await self._find_in_doubt(caller.participant_id)
+        if mode == "cancel_placed" and not self._placed:
+            return
         command = CancelOrders(
             caller.participant_id, key_id=caller.key_id, reason="disconnected",
             on_disconnect_only=mode == "cancel_flagged",
             order_ids=tuple(self._placed) if mode == "cancel_placed" else (),
         )  # fmt: skip
         await self._sequencer.submit(command, actor=caller.key_id)
+
+    async def _find_in_doubt(self, participant_id: str) -> None:
+        """Adds what was placed after all: the room reads its log before it answers again."""
+
+        def read(machine: ExchangeMachine) -> list[int]:
+            return [
+                order.id
+                for order in machine.state.orders.values()
+                if order.participant_id == participant_id and order.terms.client_order_id in self._in_doubt
+            ]
+
+        self._placed |= dict.fromkeys(await self._sequencer.read(read))
+        self._in_doubt.clear()

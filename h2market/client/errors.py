@@ -111,7 +111,7 @@ class NoAnswer(ClientError):
 
 class OutcomeUnknown(ClientError):
     """A change may have taken effect or not. ``client_order_ids`` or ``idempotency_key`` are what it was sent under: to
-    ask again under the same never has a second effect."""
+    ask again under the same never has a second effect. `Client.end_order` makes sure of an order."""
 
     def __init__(self, what: str, *, client_order_ids: tuple[str, ...] = (), idempotency_key: str = "") -> None:
         self.client_order_ids = client_order_ids

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
-from h2market.client.errors import ClientError, FieldError, NoAnswer, OutcomeUnknown, Problem
+from h2market.client.errors import (
+    ClientError,
+    Conflict,
+    FieldError,
+    NoAnswer,
+    NotFound,
+    OutcomeUnknown,
+    Problem,
+    RateLimited,
+    Refused,
+    ServerFailed,
+)
 from h2market.client.model import (
     BatchAnswer,
     BatchEntry,
@@ -41,6 +53,10 @@ BATCH_MAX = 100
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _UNSETTLED = 429
+#: What an order names that only uses up its client order id: it is refused for its product, and beyond that for a time
+#: that is long past. The refusal is on record, and from then on the id takes no other order.
+NOWHERE = "NONE"
+_LONG_PAST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def reader(kind: type[T]) -> Callable[[bytes], T]:
@@ -217,6 +233,38 @@ def find_order(client_order_id: str, retry: Retry) -> Talk[Order | None]:
     if any(order.client_order_id != client_order_id for order in page.items):
         raise NoAnswer(f"asked for the order {client_order_id}, the answer tells of another one")
     return page.items[0] if page.items else None
+
+
+def end_order(client_order_id: str, retry: Retry) -> Talk[Order | None]:
+    """Makes sure of an order whose placing may have taken effect or not, and gives it as it ended: what was open of it
+    is cancelled. None: it never took effect, and never will. Raises OutcomeUnknown as long as nobody can say, and
+    Refused for an open order of a frozen product, which nobody cancels.
+
+    Another order under the same id decides which. If the first one is there the exchange refuses this one as a
+    conflict; else it refuses it for what it asks for, on record, and the first one can never come after it. To look
+    the first one up would not do: a request or a commit may still be on its way.
+    """
+    unknown = OutcomeUnknown("the end of an order", client_order_ids=(client_order_id,))
+    try:
+        with suppress(Refused, Conflict):
+            yield from place(_hopeless(client_order_id), retry)
+        found = yield from find_order(client_order_id, retry)
+        if found is not None and found.open_loads:
+            with suppress(NotFound):  # it has traded or ended meanwhile
+                yield from cancel(found.order_id, "", retry)
+            found = yield from find_order(client_order_id, retry)
+    except (NoAnswer, OutcomeUnknown, RateLimited, ServerFailed) as error:
+        raise unknown from error
+    if found is None or found.open_loads:
+        raise unknown  # who answered was not the exchange
+    return None if found.product_id == NOWHERE else found
+
+
+def _hopeless(client_order_id: str) -> NewOrder:
+    return NewOrder(
+        client_order_id=client_order_id, product_id=NOWHERE, side="buy", price=Decimal("0.01"), loads=1,
+        time_in_force="gtd", expires_at=_LONG_PAST,
+    )  # fmt: skip
 
 
 # --- recalls

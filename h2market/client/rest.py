@@ -100,6 +100,11 @@ class Client:
         """The order that was sent under a client order id, whatever became of it."""
         return self._run(requests.find_order(client_order_id, self._retry))
 
+    def end_order(self, client_order_id: str) -> Order | None:
+        """Makes sure of an order after OutcomeUnknown: gives it as it ended, with what was open of it cancelled, or
+        None where it never took effect; then its id is used up, and it never will."""
+        return self._run(requests.end_order(client_order_id, self._retry))
+
     def orders(self, *, status: Status | None = None, product_id: str | None = None) -> Iterator[Order]:
         """The company's orders, newest first."""
         return self._all(
@@ -271,6 +276,11 @@ class AsyncClient:
     async def find_order(self, client_order_id: str) -> Order | None:
         """The order that was sent under a client order id, whatever became of it."""
         return await self._run(requests.find_order(client_order_id, self._retry))
+
+    async def end_order(self, client_order_id: str) -> Order | None:
+        """Makes sure of an order after OutcomeUnknown: gives it as it ended, with what was open of it cancelled, or
+        None where it never took effect; then its id is used up, and it never will."""
+        return await self._run(requests.end_order(client_order_id, self._retry))
 
     def orders(self, *, status: Status | None = None, product_id: str | None = None) -> AsyncIterator[Order]:
         """The company's orders, newest first."""

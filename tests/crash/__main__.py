@@ -17,9 +17,11 @@ from tests.crash.stores import STORES, run_on
 def summary(tallies: dict[str, Tally], seconds: float) -> dict[str, object]:
     """The figures of all stores together."""
     every = list(tallies.values())
-    types: Counter[str] = Counter()
+    types, ends, across = Counter[str](), Counter[str](), Counter[str]()
     for one in every:
         types.update(one.order_types)
+        ends.update(one.recall_ends)
+        across.update(one.recall_ends_across_kills)
     return {
         "rounds": sum(one.rounds for one in every),
         "kills": sum(one.kills for one in every),
@@ -41,8 +43,10 @@ def summary(tallies: dict[str, Tally], seconds: float) -> dict[str, object]:
         "book_mismatches": sum(len(one.book_mismatches) for one in every),
         "implied_matches": sum(one.implied_matches for one in every),
         "implied_halves": sum(len(one.implied_halves) for one in every),
-        "recalls_undone": sum(one.recalls_undone for one in every),
-        "recalls_across_kills": sum(one.recalls_across_kills for one in every),
+        "recall_ends": dict(sorted(ends.items())),
+        "recall_ends_across_kills": dict(sorted(across.items())),
+        "recall_ends_missing": sorted({name for one in every for name in one.recall_ends_missing}),
+        "loads_wrong": sum(len(one.loads_wrong) for one in every),
         "recalls_wrong": sum(len(one.recalls_wrong) for one in every),
         "order_types": dict(sorted(types.items())),
         "order_types_missing": sorted({name for one in every for name in one.order_types_missing}),

@@ -46,8 +46,10 @@ class Tally:
     book_mismatches: list[str] = field(default_factory=list)
     implied_matches: int = 0
     implied_halves: list[str] = field(default_factory=list)
-    recalls_undone: int = 0
-    recalls_across_kills: int = 0
+    recall_ends: dict[str, int] = field(default_factory=dict)
+    recall_ends_across_kills: dict[str, int] = field(default_factory=dict)
+    recall_ends_missing: list[str] = field(default_factory=list)
+    loads_wrong: list[str] = field(default_factory=list)
     recalls_wrong: list[str] = field(default_factory=list)
     order_types: dict[str, int] = field(default_factory=dict)
     order_types_missing: list[str] = field(default_factory=list)
@@ -62,7 +64,8 @@ class Tally:
             "acked_lost": self.lost, "double_effects": self.doubled, "dead_men_missed": self.dead_men_missed,
             "stream_gaps": self.stream_gaps, "stream_repeats": self.stream_repeats,
             "book_mismatches": self.book_mismatches, "implied_halves": self.implied_halves,
-            "recalls_wrong": self.recalls_wrong, "order_types_missing": self.order_types_missing,
+            "recalls_wrong": self.recalls_wrong, "recall_ends_missing": self.recall_ends_missing,
+            "loads_wrong": self.loads_wrong, "order_types_missing": self.order_types_missing,
             "problems": self.problems,
         }  # fmt: skip
         return {kind: sentences for kind, sentences in found.items() if sentences}

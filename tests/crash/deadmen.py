@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from kernel.quantity import MICROS_PER_S
 from tests.crash.logs import Logged
+from tests.crash.market_time import rung_by
 from tests.crash.recount import Recount
-
-#: A simulated clock rings the alarms at each full minute.
-RING_US = 60 * MICROS_PER_S
 
 
 class Armed(NamedTuple):
@@ -77,13 +75,8 @@ class DeadMen:
             self.missed.append(f"the switch of {participant_id} fired at event {one.seq} and left {left[:5]} open")
 
     def _due(self, switch: Armed) -> int:
-        """The latest moment at which it fires: the first full minute, or where the clock begins again if the server
-        was down by then."""
-        due = switch.fires_at + -switch.fires_at % RING_US
-        for down, up in self.outages:
-            if down < due <= up:
-                return up
-        return due
+        """The latest moment at which it fires."""
+        return rung_by(switch.fires_at, self.outages)
 
     def overdue(self, now_us: int) -> Sequence[str]:
         """The switches that should have fired by now, the market's time, and did not."""

@@ -17,9 +17,11 @@ ASKED = frozenset({
     "OrderPlaced", "OrderRejected", "OrderAmended", "OrderHibernated", "OrderActivated", "TraderKilled",
     "TraderReleased", "SelfTradeModeSet", "DeadManSet", "QuoteRequested", "MarketHalted", "MarketResumed",
     "TradeRecallRequested", "TradeRecallApproved", "TradeRecallConfirmed",
+    "TradeRecallRejected", "TradeRecallWithdrawn",
 })  # fmt: skip
 _RECALLS = {
     "recall": "TradeRecallRequested", "approval": "TradeRecallApproved", "confirmation": "TradeRecallConfirmed",
+    "rejection": "TradeRecallRejected", "recall_withdrawal": "TradeRecallWithdrawn",
 }  # fmt: skip
 _REASONS = frozenset({"requested", "mass_cancel"})
 _SWITCHES = {
@@ -88,11 +90,18 @@ def _unlike(request: Request, made: list[Logged]) -> str | None:
         case "quote":
             asked = {"participant_id": request.company, "loads": request.body["loads"]}
             return None if asked.items() <= event.items() else "its quote request is not in the log"
-        case "recall" | "approval" | "confirmation":
-            trades = [f"T{trade['trade_id']}" for trade in event.get("trades", ())]
-            fits = first.type == _RECALLS[request.kind] and about in trades
-            return None if fits else "its step of the recall is not in the log"
+        case "recall" | "approval" | "confirmation" | "rejection" | "recall_withdrawal":
+            return _unlike_step(request, first)
     raise AssertionError(request.kind)
+
+
+def _unlike_step(request: Request, first: Logged) -> str | None:
+    """Of a recall. The answer names it, and whoever asks or turns it down says why."""
+    trades = [f"T{trade['trade_id']}" for trade in first.fields.get("trades", ())]
+    same_recall = f"R{first.fields.get('recall_id')}" == request.answer["recall_id"]
+    same_reason = request.body is None or request.body["reason"] == first.fields.get("reason")
+    fits = first.type == _RECALLS[request.kind] and request.about in trades and same_recall and same_reason
+    return None if fits else "its step of the recall is not in the log"
 
 
 def _unlike_amendment(request: Request, first: Logged) -> str | None:

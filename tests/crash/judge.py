@@ -10,6 +10,7 @@ from tests.crash.check import Tally
 from tests.crash.coverage import Coverage
 from tests.crash.deadmen import DeadMen
 from tests.crash.effects import doubled, lost
+from tests.crash.loads import Loads
 from tests.crash.logs import Logged, Range
 from tests.crash.recalls import Recalls
 from tests.crash.recount import Recount
@@ -35,6 +36,7 @@ class Evidence:
     """What a round left behind. The events are those since the round before, ``made`` those of each request's key."""
 
     exchange: Sequence[Logged]
+    tracking: Sequence[Logged]
     settlement: Sequence[Logged]
     keys: Mapping[tuple[str, str], Range]
     made: Mapping[tuple[str, str], Sequence[Logged]]
@@ -52,23 +54,28 @@ class Judge:
         self.told = Told()
         self._tally = tally
         self._doubled: set[Any] = set()  # what took effect twice and was told
+        self._granted_wrongly: list[str] = []  # recalls that were withdrawn by others
         self._three_parties = ThreeParties()
         self._recalls = Recalls(outages)
+        self._loads = Loads()
         self._coverage = Coverage(self.recount, self._three_parties)
         self._dead_men = DeadMen(self.recount, outages)
 
-    def read(self, exchange: Sequence[Logged], settlement: Sequence[Logged]) -> None:
+    def read(self, exchange: Sequence[Logged], tracking: Sequence[Logged], settlement: Sequence[Logged]) -> None:
         """Counts the next events of the logs."""
         for one in exchange:
             try:
                 self._dead_men.take(one)
                 self._three_parties.take(one)
                 self._recalls.take(one)
+                self._loads.take(one)
                 self._coverage.take(one)
                 self.told.take(one)
                 self.recount.take(one)
             except (KeyError, AssertionError) as error:
                 self._tally.problems.append(f"event {one.seq}, {one.type}, does not follow: {error!r}")
+        for one in tracking:
+            self._loads.take(one)
         for one in settlement:
             self.recount.take(one)
 
@@ -87,15 +94,22 @@ class Judge:
                 f"{request.kind} {request.key} {what}"
                 for what in lost(request, None if made is None else list(made), self.recount)
             ]
+            self._granted_wrongly += self._recalls.answered(request, made or ())
         self._judge_switches(evidence.now_us)
         for one in evidence.testimonies:
             self._hear(one)
         tally.implied_matches = self._three_parties.matches.total()
         tally.implied_halves = [*self._three_parties.halves, *self._three_parties.unfinished()]
-        tally.recalls_undone, tally.recalls_across_kills = self._recalls.undone, self._recalls.across_kills
-        tally.recalls_wrong = [*self._recalls.wrong, *self._recalls.unfinished()]
+        self._judge_recalls(evidence.now_us)
         tally.order_types = dict(sorted(self._coverage.counts.items()))
         tally.order_types_missing = self._coverage.missing()
+
+    def _judge_recalls(self, now_us: int) -> None:
+        tally, recalls = self._tally, self._recalls
+        tally.recall_ends, tally.recall_ends_missing = dict(sorted(recalls.ends.items())), recalls.missing()
+        tally.recall_ends_across_kills = dict(sorted(recalls.ends_across_kills.items()))
+        tally.recalls_wrong = [*recalls.wrong, *self._granted_wrongly, *recalls.unfinished(now_us)]
+        tally.loads_wrong = list(self._loads.wrong())
 
     def _judge_switches(self, now_us: int) -> None:
         tally, dead_men = self._tally, self._dead_men

@@ -29,19 +29,21 @@ class Range(NamedTuple):
 
 
 class Logs:
-    """The events of the exchange and of settlement, and the ranges that were made under each idempotency key."""
+    """The events of exchange, tracking and settlement, and the ranges that were made under each idempotency key."""
 
     def __init__(self, store: Store) -> None:
         self.exchange: list[Logged] = []
+        self.tracking: list[Logged] = []
         self.settlement: list[Logged] = []
         self.keys: dict[tuple[str, str], Range] = {}
         self._store = store
 
-    def read_on(self) -> tuple[Sequence[Logged], Sequence[Logged]]:
-        """Reads what has come since; gives the new events of both."""
-        fresh = self._read("exchange", self.exchange), self._read("settlement", self.settlement)
+    def read_on(self) -> tuple[Sequence[Logged], Sequence[Logged], Sequence[Logged]]:
+        """Reads what has come since; gives the new events of exchange, tracking and settlement."""
+        exchange, tracking = self._read("exchange", self.exchange), self._read("tracking", self.tracking)
+        settlement = self._read("settlement", self.settlement)
         self.read_keys()
-        return fresh
+        return exchange, tracking, settlement
 
     def read_keys(self) -> set[tuple[str, str]]:
         """Reads which keys took effect."""

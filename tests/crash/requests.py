@@ -20,7 +20,7 @@ Kind = Literal[
     "order", "batch", "group", "basket", "import",
     "amend", "cancel", "mass_cancel", "hibernate", "activate",
     "self_trade", "dead_man", "kill", "release", "quote", "phase", "halt", "resume",
-    "statement", "withdrawal", "recall", "approval", "confirmation",
+    "statement", "withdrawal", "recall", "approval", "confirmation", "rejection", "recall_withdrawal",
 ]  # fmt: skip
 #: Their idempotency keys are the client order ids.
 PLACING = frozenset({"order", "batch", "group", "basket", "import"})

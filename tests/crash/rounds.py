@@ -33,7 +33,7 @@ from tests.crash.market_time import MarketTime
 from tests.crash.requests import Lines, Request
 from tests.crash.sending import DEPOSIT_FEN, PRODUCTS, SECOND_TERMS, Sender, Teller
 from tests.crash.specialists import Broker, DeadMan, Switcher, Warden, Wire
-from tests.crash.undoing import Undoer
+from tests.crash.undoing import COURSES, Undoer
 from tests.e2e.floor import CASH_FEN, TERMS, Company, Floor
 from tests.e2e.server import Server, verify, verify_here
 
@@ -175,13 +175,16 @@ class Rounds:
             if company.buys:
                 found.append(Teller(*named(company, "payout")))
                 found.append(Carried(*named(company, "delivered"), **receiver_terms()))
-        found.append(Teller(*named(floor.market_operator, "bank"), floor=floor))
-        parties = tuple(company for company in floor.companies if company.buys)
-        found.append(Undoer(*named(floor.market_operator, "undoer"), second=self._second, parties=parties))
-        found.append(Warden(*named(floor.market_operator, "warden")))
+        operator = floor.market_operator
+        found.append(Teller(*named(operator, "bank"), floor=floor))
+        found += [
+            Undoer(*named(operator, course), course=course, second=self._second, companies=tuple(floor.companies))
+            for course in COURSES
+        ]
+        found.append(Warden(*named(operator, "warden")))
         found += [Broker(*named(buyer, "broker"), seller=seller), Broker(*named(keeper, "broker"), seller=seller)]
         found += [Wire(*named(company, "wire")) for company in floor.companies[1:] if company.side != "haul"]
-        found += [Switcher(*named(one, "switch"), operator=floor.market_operator) for one in (keeper, seller)]
+        found += [Switcher(*named(one, "switch"), operator=operator) for one in (keeper, seller)]
         return found
 
     def _company(self, side: str) -> Company:
@@ -209,11 +212,11 @@ class Rounds:
 
     def _check(self, requests: Sequence[Request]) -> None:
         """The logs, the limits, the switches and the readers, now that the market is quiet."""
-        exchange, settlement = self._logs.read_on()
-        self._judge.read(exchange, settlement)
+        exchange, tracking, settlement = self._logs.read_on()
+        self._judge.read(exchange, tracking, settlement)
         names = {name for request in requests for name in request.names}
         evidence = Evidence(
-            exchange, settlement, self._logs.keys, self._logs.made_under(names), requests,
+            exchange, tracking, settlement, self._logs.keys, self._logs.made_under(names), requests,
             self._testimonies(exchange[-1].seq), tuple(self._time.outages), self._time.asked_us,
         )  # fmt: skip
         self._judge.judge(evidence)

@@ -14,7 +14,6 @@ from tests.crash.effects import doubled, lost
 from tests.crash.hearing import wrong_book, wrong_orders
 from tests.crash.listening import EventReader, Heard, Reader
 from tests.crash.logs import Logged, Range
-from tests.crash.recalls import Recalls
 from tests.crash.recount import Recount
 from tests.crash.requests import Kind, Request
 from tests.crash.three_parties import ThreeParties
@@ -179,13 +178,21 @@ def test_server_sent_events_count_from_their_ids() -> None:
 # --- requests against the log
 
 
+RECALL_STEPS = ("recall", "approval", "confirmation", "rejection", "recall_withdrawal")
+
+
 def asked(kind: Kind, body: Any = None, status: int = 200, **answer: Any) -> Request:
-    about = "T7" if kind in ("recall", "approval", "confirmation") else "O7"
+    about = "T7" if kind in RECALL_STEPS else "O7"
+    answer |= {"recall_id": "R5"} if kind in RECALL_STEPS else {}
     return Request(kind, "P1", "", "POST", "", "k", body, about, status, answer)
 
 
 def event(kind: str, **fields: Any) -> Logged:
     return Logged(9, 0, kind, fields)
+
+
+def recall(step: str, trade_id: int = 7, recall_id: int = 5, **fields: Any) -> Logged:
+    return event(f"TradeRecall{step}", recall_id=recall_id, trades=[{"trade_id": trade_id}], **fields)
 
 
 #: A request, the event that it made, and one that another would have made.
@@ -214,10 +221,14 @@ EFFECTS: tuple[tuple[Request, Logged, Logged], ...] = (
      event("PhaseChanged", product_id="O7", phase="halted")),
     (asked("halt"), event("MarketHalted", reason="x"), event("MarketResumed")),
     (asked("resume"), event("MarketResumed"), event("MarketHalted", reason="x")),
-    (asked("recall"), event("TradeRecallRequested", trades=[{"trade_id": 7}]),
-     event("TradeRecallRequested", trades=[{"trade_id": 8}])),
-    (asked("confirmation"), event("TradeRecallConfirmed", trades=[{"trade_id": 7}]),
-     event("TradeRecallApproved", trades=[{"trade_id": 7}])),
+    (asked("recall", {"reason": "x"}), recall("Requested", reason="x"), recall("Requested", 8, reason="x")),
+    (asked("recall", {"reason": "x"}), recall("Requested", reason="x"), recall("Requested", reason="y")),
+    (asked("approval"), recall("Approved"), recall("Approved", recall_id=6)),
+    (asked("confirmation"), recall("Confirmed"), recall("Approved")),
+    (asked("rejection", {"reason": "x"}), recall("Rejected", reason="x"), recall("Withdrawn")),
+    (asked("rejection", {"reason": "x"}), recall("Rejected", reason="x"), recall("Rejected", reason="y")),
+    (asked("recall_withdrawal"), recall("Withdrawn"), recall("Withdrawn", 8)),
+    (asked("recall_withdrawal"), recall("Withdrawn"), recall("Expired")),
     (asked("quote", {"loads": 5}), event("QuoteRequested", participant_id="P1", loads=5),
      event("QuoteRequested", participant_id="P1", loads=6)),
 )  # fmt: skip
@@ -262,6 +273,9 @@ def test_money_that_is_not_in_the_log_is_found() -> None:
     (event("PhaseChanged", reason="operator"), True),
     (event("PhaseChanged", reason="alarm"), False),
     (event("MarketHalted", reason="x"), True),
+    (recall("Rejected"), True),
+    (recall("Withdrawn"), True),
+    (recall("Expired"), False),
 ])  # fmt: skip
 def test_what_nobody_asked_for_or_several_did_is_found(one: Logged, is_asked: bool) -> None:
     own, other = {("P1", "a"): Range("exchange", 9, 1)}, {("P1", "b"): Range("exchange", 8, 2)}
@@ -331,54 +345,10 @@ def test_what_an_implied_match_takes_of_limits_is_counted() -> None:
     assert (recount.offered["P2"], recount.consumed["P2"]) == (2, 2)
 
 
-ASKED, APPROVED, CONFIRMED, UNDONE, REFUSED = (
-    "TradeRecallRequested", "TradeRecallApproved", "TradeRecallConfirmed", "TradeRecalled", "TradeRecallRefused",
-)  # fmt: skip
-
-
-def recalls(*steps: str, legs: tuple[str, ...] = ("",), recall_id: int = 7) -> list[Logged]:
-    trades = [
-        {"trade_id": number, "seller_id": "P2", "loads": 2, "leg": leg, "product_id": "X"}
-        for number, leg in enumerate(legs)
-    ]  # fmt: skip
-    return [
-        Logged(number, number * S, step, {"recall_id": recall_id, "trades": trades})
-        for number, step in enumerate(steps, 1)
-    ]
-
-
-def judged_recalls(log: list[Logged], *outages: tuple[int, int]) -> tuple[list[str], Recalls]:
-    found = Recalls([(down * S, up * S) for down, up in outages])
-    for one in log:
-        found.take(one)
-    return [*found.wrong, *found.unfinished()], found
-
-
-def test_a_recall_is_undone_once_across_a_kill() -> None:
-    wrong, found = judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, UNDONE), (2, 3))
-    assert (wrong, found.undone, found.across_kills) == ([], 1, 1)
-    wrong, found = judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, UNDONE, legs=("haulage", "hydrogen")), (5, 6))
-    assert (wrong, found.undone, found.across_kills) == ([], 1, 0)
-    assert judged_recalls(recalls(ASKED, APPROVED, CONFIRMED, REFUSED))[0] == []
-    assert judged_recalls(recalls(ASKED, APPROVED))[0] == []  # it waits for somebody
-
-
-@pytest.mark.parametrize("log", [
-    recalls(ASKED, CONFIRMED, UNDONE),
-    recalls(ASKED, APPROVED, UNDONE),
-    recalls(ASKED, APPROVED, CONFIRMED),
-    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, UNDONE),
-    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, REFUSED),
-    recalls(ASKED, APPROVED, CONFIRMED, UNDONE, legs=("haulage",)),
-    recalls(ASKED, APPROVED, CONFIRMED, UNDONE) + recalls(ASKED, APPROVED, CONFIRMED, UNDONE, recall_id=8),
-])  # fmt: skip
-def test_a_recall_that_goes_wrong_is_found(log: list[Logged]) -> None:
-    assert judged_recalls(log)[0]
-
-
 def test_what_a_recall_gives_back_is_counted() -> None:
     recount = Recount(300, 8_000)
-    recount.take(recalls(UNDONE)[0])
+    trade = {"trade_id": 1, "seller_id": "P2", "loads": 2, "leg": "", "product_id": "X"}
+    recount.take(event("TradeRecalled", recall_id=7, trades=[trade]))
     recount.take(
         event("CommitmentReleased", participant_id="P1", trade_id=1, load_no=1, committed_fen=600, spent_fen=0)
     )
@@ -398,7 +368,7 @@ def test_a_type_of_order_that_nobody_sent_is_told() -> None:
 
 @pytest.mark.parametrize("kind", [
     "lost", "doubled", "dead_men_missed", "stream_gaps", "stream_repeats", "book_mismatches", "implied_halves",
-    "recalls_wrong", "order_types_missing", "problems",
+    "recalls_wrong", "recall_ends_missing", "loads_wrong", "order_types_missing", "problems",
 ])  # fmt: skip
 def test_every_kind_of_fault_is_wrong(kind: str) -> None:
     tally = Tally()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Transaction
+from sqlalchemy import Connection, Transaction
 
 from kernel.batch import Batch
 from kernel.scribe import Heard, Lost, Scribe, Statement
@@ -58,6 +58,32 @@ def _break_scribe(writer: Writer, committed: bool) -> None:
     if not committed:
         scribe._process.send_signal(signal.SIGSTOP)  # it has surely not written what comes now
     scribe.post = take_and_die  # type: ignore[method-assign]
+
+
+class Outage:
+    """Cuts the connection at the next COMMIT, before or after the store took it, and lets no new one in until
+    it is over, or until ``attempts`` to connect have failed."""
+
+    def __init__(self, sequencer: Sequencer, attempts: int = 1_000_000) -> None:
+        self._store = sequencer.writer.store
+        self._connect = self._store.connect_writer
+        self._sequencer = sequencer
+        self._attempts = attempts
+
+    def begin(self, *, committed: bool) -> None:
+        """Lets the store go at the next COMMIT."""
+        break_next_commit(self._sequencer, committed=committed)
+        self._store.connect_writer = self._away  # type: ignore[method-assign]
+
+    def end(self) -> None:
+        """The store is there again."""
+        self._store.connect_writer = self._connect  # type: ignore[method-assign]
+
+    def _away(self) -> Connection:
+        if self._attempts == 0:
+            return self._connect()
+        self._attempts -= 1
+        raise ConnectionRefusedError("nobody listens")
 
 
 class Held:

@@ -16,36 +16,10 @@ from kernel.messages import Recorded
 from kernel.room import Room
 from kernel.sequencer import Sequencer
 from tests.kernel.counter import Add
-from tests.kernel.faults import break_next_commit
+from tests.kernel.faults import Outage, break_next_commit
 from tests.kernel.test_sequencer import ROOMS, findings, key, running, values
 
 WAIT_S = 10
-
-
-class Outage:
-    """Cuts the connection at the next COMMIT, before or after the store took it, and lets no new one in until
-    it is over, or until ``attempts`` to connect have failed."""
-
-    def __init__(self, sequencer: Sequencer, attempts: int = 1_000_000) -> None:
-        self._store = sequencer.writer.store
-        self._connect = self._store.connect_writer
-        self._sequencer = sequencer
-        self._attempts = attempts
-
-    def begin(self, *, committed: bool) -> None:
-        """Lets the store go at the next COMMIT."""
-        break_next_commit(self._sequencer, committed=committed)
-        self._store.connect_writer = self._away  # type: ignore[method-assign]
-
-    def end(self) -> None:
-        """The store is there again."""
-        self._store.connect_writer = self._connect  # type: ignore[method-assign]
-
-    def _away(self) -> Connection:
-        if self._attempts == 0:
-            return self._connect()
-        self._attempts -= 1
-        raise ConnectionRefusedError("nobody listens")
 
 
 async def add(sequencer: Sequencer, amount: int, name: str = "") -> int:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import websockets
 
+import kernel.read_back
 from exchange.stream import connection, entry
 from kernel.errors import Unavailable
 from participants.commands import ReinstateCompany, RevokeKey, SuspendCompany
 from tests.exchange.market import PRODUCT, order
 from tests.exchange.stream.client import Client, LevelBook
 from tests.exchange.stream.served import Served
+from tests.kernel.faults import Outage
 
 NOBODY = "h2m_" + "x" * 43
 
@@ -206,6 +208,35 @@ def test_orders_of_a_connection_that_breaks_end_too(served_here: Served) -> None
             await client.say(op="place", id="last", orders=[order("s2", "sell", 1, "21.00")])
             client.socket.transport.abort()
             await shows(served_here, [])
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_order_in_doubt_ends_with_its_connection(
+    served_here: Served, committed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its placing is answered with `outcome_unknown`, and turns out to have happened once the connection is gone."""
+    monkeypatch.setattr(kernel.read_back, "READ_BACK_S", 0.05)
+    sequencer = served_here.house.sequencers["exchange"]
+
+    async def run() -> None:
+        kept = await served_here.place("seller", "kept", "sell", 1, "22.00")
+        outage = Outage(sequencer)
+        async with served_here.client("seller") as client:
+            await client.ask(op="set_options", cancel_on_disconnect="cancel_placed")
+            await client.ask(op="place", orders=[order("s1", "sell", 1, "20.00")])
+            outage.begin(committed=committed)
+            said = await client.ask(op="place", orders=[order("s2", "sell", 1, "21.00")])
+            assert said["problem"]["code"] == "outcome_unknown"
+        outage.end()
+        await shows(served_here, ["22.00"])
+        async with served_here.rest("seller") as client:
+            listed = (await client.get("/v1/orders")).json()["items"]
+        doubtful = [("s2", "cancelled", "disconnected")] if committed else []
+        ended = [("s1", "cancelled", "disconnected"), ("kept", "new", "")]
+        assert [(one["client_order_id"], one["status"], one["reason"]) for one in listed] == doubtful + ended
+        assert listed[-1]["order_id"] == kept
 
     asyncio.run(run())
 
