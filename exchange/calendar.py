@@ -5,6 +5,9 @@
     14:57  collects  the books collect for the closing auction
     15:00  closes    the auction is matched, the market is closed
 
+A break, if the day has one, closes the market from ``pauses`` to ``resumes`` and so ends the day's first session: orders
+of the session expire, those of the day stay.
+
 Hydrogen is produced and burnt on Sundays and holidays too, so a day is open unless the calendar says otherwise. Public
 holidays and the weekend days that make up for them are data of each year, as the State Council arranges them; of a year
 that has none yet every day is open. Days and times are those of Asia/Shanghai.
@@ -29,12 +32,14 @@ _FOLDER = Path(__file__).parent / "data"
 
 
 class Hours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The times of a day, as HH:MM."""
+    """The times of a day, as HH:MM; ``pauses`` and ``resumes`` are those of a break, or empty."""
 
     opens: str
     trades: str
     collects: str
     closes: str
+    pauses: str = ""
+    resumes: str = ""
 
 
 class Holiday(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,14 +75,19 @@ class TradingDay(NamedTuple):
     trades_at: int
     collects_at: int
     closes_at: int
+    pauses_at: int  # 0 on a day without a break
+    resumes_at: int
 
 
 class Wanted(NamedTuple):
-    """What the market should do at a moment. ``auction_until`` is when the books stop collecting, 0 if they trade."""
+    """What the market should do at a moment. ``auction_until`` is when the books stop collecting, 0 if they trade;
+    ``resumed_at`` when the break of an open day ended, 0 if there is none behind."""
 
     is_open: bool
     day: date
     auction_until: int
+    resumed_at: int
+    in_break: bool
 
 
 USUAL = Hours("08:50", "09:00", "14:57", "15:00")
@@ -102,18 +112,20 @@ class Calendar:
         """What the market should do now."""
         day = self.day(market_day(now_us))
         if not day.opens_at <= now_us < day.closes_at:
-            return Wanted(False, day.day, 0)
+            return Wanted(False, day.day, 0, 0, False)
+        if day.pauses_at <= now_us < day.resumes_at:
+            return Wanted(False, day.day, 0, 0, True)
         until = day.trades_at if now_us < day.trades_at else day.closes_at if now_us >= day.collects_at else 0
-        return Wanted(True, day.day, until)
+        return Wanted(True, day.day, until, day.resumes_at if now_us >= day.resumes_at else 0, False)
 
 
 def _trading_day(day: date, state: DayState, hours: Hours, holiday: Holiday | None, makes_up: bool) -> TradingDay:
     midnight = day_bounds_us(day)[0]
-    times = (hours.opens, hours.trades, hours.collects, hours.closes)
-    opens, trades, collects, closes = (
-        0 if state == "closed" else midnight + _minutes(text) * 60 * MICROS_PER_S for text in times
-    )
-    return TradingDay(day, state, holiday, makes_up, opens, trades, collects, closes)
+    times = (hours.opens, hours.trades, hours.collects, hours.closes, hours.pauses, hours.resumes)
+    return TradingDay(
+        day, state, holiday, makes_up,
+        *(midnight + _minutes(text) * 60 * MICROS_PER_S if text and state != "closed" else 0 for text in times),
+    )  # fmt: skip
 
 
 def _minutes(text: str) -> int:
@@ -126,7 +138,9 @@ def _minutes(text: str) -> int:
 def _checked(year: Year) -> Year:
     for hours in (year.full, year.half):
         times = [_minutes(text) for text in (hours.opens, hours.trades, hours.collects, hours.closes)]
-        if not times[0] <= times[1] < times[2] <= times[3]:
+        if hours.pauses or hours.resumes:
+            times[2:2] = [_minutes(hours.pauses), _minutes(hours.resumes)]
+        if not times[0] <= times[1] < times[-2] <= times[-1] or times[1:-1] != sorted({*times[1:-1]}):
             raise ValueError(f"the hours of {year.year} are not in order: {hours}")
     days = [*year.make_up_days, *year.closed, *year.half_days]
     days += [day for one in year.holidays for day in (one.first, one.last)]

@@ -21,7 +21,8 @@ ACTOR = "scheduler"
 async def keep_market_hours(service: ExchangeService) -> None:
     """Opens or closes the market, and sends the books into their auctions, if the calendar says so and it was not done
     yet. The alarm that ends an auction is rung before the market closes on its trades; the books collect before it
-    opens, or what waits beside them would trade ahead of the opening auction."""
+    opens, or what waits beside them would trade ahead of the opening auction. A break that was slept through ends the
+    session all the same."""
     now = service.clock.now_us()
     wanted = calendar().at(now)
     today = wanted.day.isoformat()
@@ -30,10 +31,11 @@ async def keep_market_hours(service: ExchangeService) -> None:
         collecting: Sequence[str] = ()
         if wanted.auction_until:
             collecting = _not_collecting(session, wanted.auction_until)
-    is_open, day = (market.is_open, market.day) if market else (False, "")
+        is_open, day, seq = (market.is_open, market.day, market.event_seq) if market else (False, "", 0)
+        changed_at = _at(service, session, seq) if is_open else 0
     commands: list[Command] = []
-    if is_open and (not wanted.is_open or day != today):
-        commands += [RingAlarms(), CloseMarket(day)]
+    if is_open and (not wanted.is_open or day != today or changed_at < wanted.resumed_at):
+        commands += [RingAlarms(), CloseMarket(day, ends_day=day != today or not (wanted.is_open or wanted.in_break))]
         is_open = False
     commands += [ChangePhase(product_id, "auction", "calendar", wanted.auction_until) for product_id in collecting]
     if wanted.is_open and not is_open and day <= today:
@@ -42,6 +44,11 @@ async def keep_market_hours(service: ExchangeService) -> None:
         for result in await service.sequencer.submit_many([Envelope(command, ACTOR) for command in commands]):
             if isinstance(result, H2MarketError):
                 raise result
+
+
+def _at(service: ExchangeService, session: Session, seq: int) -> int:
+    """When an event of the exchange happened."""
+    return next(iter(service.sequencer.room.log.read(session.connection(), seq - 1, 1))).at
 
 
 def _not_collecting(session: Session, until: int) -> Sequence[str]:

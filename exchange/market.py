@@ -136,12 +136,16 @@ def close_product(state: ExchangeState, command: c.CloseProduct) -> list[Event]:
 
 
 def open_market(state: ExchangeState, command: c.OpenMarket) -> list[Event]:
-    """Raises MarketDayConflict while another day is open, and for a day that lies behind."""
+    """Raises MarketDayConflict while another day is open, and for a day that lies behind. A day whose end nobody told,
+    because it fell into a break, ends when the next begins."""
     if state.market.is_open and state.market.day == command.day:
         return []
     if state.market.is_open or command.day < state.market.day:
         raise MarketDayConflict(field="day", day=state.market.day, requested=command.day)
-    return [MarketOpened(command.day)]
+    if command.day == state.market.day:
+        return [MarketOpened(command.day)]
+    left = [order for order in state.orders.values() if order.terms.time_in_force in ("session", "day")]
+    return [*cancellations(left, "expired"), MarketOpened(command.day)]
 
 
 def close_market(state: ExchangeState, command: c.CloseMarket) -> list[Event]:

@@ -29,7 +29,8 @@ class CalendarDay(Answer):
     """A day of the market; its times are null on a closed one.
 
     From ``opens_at`` the books collect for the opening auction, from ``trades_at`` they trade, from ``collects_at``
-    they collect for the closing auction, which ends at ``closes_at``.
+    they collect for the closing auction, which ends at ``closes_at``. On a day with a break the market is closed from
+    ``pauses_at`` to ``resumes_at``.
     """
 
     day: str
@@ -39,6 +40,8 @@ class CalendarDay(Answer):
     makes_up: bool = Field(description="A weekend day on which people work for a holiday.")
     opens_at: TimeOut | None
     trades_at: TimeOut | None
+    pauses_at: TimeOut | None = Field(description="When the first session ends; null on a day without a break.")
+    resumes_at: TimeOut | None
     collects_at: TimeOut | None
     closes_at: TimeOut | None
 

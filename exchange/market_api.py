@@ -152,6 +152,8 @@ def _calendar_day(day: TradingDay) -> CalendarDay:
         makes_up=day.makes_up,
         opens_at=day.opens_at or None,
         trades_at=day.trades_at or None,
+        pauses_at=day.pauses_at or None,
+        resumes_at=day.resumes_at or None,
         collects_at=day.collects_at or None,
         closes_at=day.closes_at or None,
     )

@@ -410,6 +410,8 @@ class Reference(Recalls):
             return
         if self.is_open or command.day < self.day:
             raise Refused("market_day_conflict")
+        if self.day != command.day:
+            self.end(self.oldest([o for o in self.orders if o.terms.time_in_force in ("day", "session")]), "expired")
         self.is_open, self.day = True, command.day
         self.events.append(e.MarketOpened(command.day))
         self.settle_all()

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exchange.calendar import calendar
 from tests.exchange.market import PRODUCT, TERMS, Market, problem
+
+BREAK = {"pauses": "11:30", "resumes": "13:30"}
+
+
+@pytest.fixture
+def a_break(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    year = json.loads(Path("exchange/data/calendar-2026.json").read_text())
+    file = tmp_path / "calendar.json"
+    file.write_text(json.dumps({**year, "full": {**year["full"], **BREAK}}))
+    monkeypatch.setenv("H2MARKET_CALENDAR", str(file))
+    calendar.cache_clear()
+    yield
+    calendar.cache_clear()
 
 
 def phase(market: Market) -> str:
@@ -73,6 +93,7 @@ def test_the_calendar_is_told(market: Market) -> None:
         {
             "day": "2026-03-02", "state": "open", "holiday": None, "holiday_zh": None, "makes_up": False,
             "opens_at": "2026-03-02T08:50:00+08:00", "trades_at": "2026-03-02T09:00:00+08:00",
+            "pauses_at": None, "resumes_at": None,
             "collects_at": "2026-03-02T14:57:00+08:00", "closes_at": "2026-03-02T15:00:00+08:00",
         }
     ]  # fmt: skip
@@ -85,3 +106,48 @@ def test_the_calendar_is_told(market: Market) -> None:
     assert market.ask("GET", "/v1/calendar", params={"from": "2199-01-01"}).json()["items"] == []
     for query, field in (({"from": "2026-02-30"}, "from"), ({"cursor": "MTIz"}, "cursor")):
         assert problem(market.ask("GET", "/v1/calendar", params=query))[:3] == (422, "invalid_input", field)
+
+
+def rest_three(market: Market) -> None:
+    for time_in_force in ("session", "day", "gtc"):
+        market.rest("buyer", f"b-{time_in_force}", "buy", 1, "20.00", time_in_force=time_in_force)
+
+
+def statuses(market: Market) -> list[str]:
+    return [market.find("buyer", f"b-{time_in_force}")["status"] for time_in_force in ("session", "day", "gtc")]
+
+
+@pytest.mark.usefixtures("a_break")
+def test_a_break_ends_the_session_and_not_the_day(market: Market) -> None:
+    rest_three(market)
+    market.move("2026-03-02T11:29:00+08:00")
+    assert statuses(market) == ["new", "new", "new"]
+    market.move("2026-03-02T11:30:00+08:00")
+    assert statuses(market) == ["expired", "new", "new"]
+    assert problem(market.place("seller", "s-1", "sell", 1, "20.00"))[1] == "market_closed"
+    market.move("2026-03-02T13:30:00+08:00")
+    market.rest("buyer", "afternoon", "buy", 1, "19.00", time_in_force="session")
+    market.move("2026-03-02T13:31:00+08:00")
+    assert market.find("buyer", "afternoon")["status"] == "new"
+    market.move("2026-03-02T15:00:00+08:00")
+    assert (statuses(market), market.find("buyer", "afternoon")["status"]) == (["expired", "expired", "new"], "expired")
+    today = market.ask("GET", "/v1/calendar", params={"limit": 1}).json()["items"][0]
+    assert (today["pauses_at"], today["resumes_at"]) == ("2026-03-02T11:30:00+08:00", "2026-03-02T13:30:00+08:00")
+
+
+@pytest.mark.usefixtures("a_break")
+def test_a_break_that_was_slept_through_ends_the_session_all_the_same(market: Market) -> None:
+    rest_three(market)
+    market.leap("2026-03-02T14:00:00+08:00")
+    assert (statuses(market), market.ask("GET", "/v1/market").json()["is_open"]) == (["expired", "new", "new"], True)
+
+
+@pytest.mark.usefixtures("a_break")
+def test_a_day_that_ends_in_a_break_ends_for_its_orders(market: Market) -> None:
+    rest_three(market)
+    market.move("2026-03-02T11:30:00+08:00")
+    market.leap("2026-03-03T05:00:00+08:00")
+    assert statuses(market) == ["expired", "new", "new"]
+    market.move("2026-03-03T05:01:00+08:00")
+    market.leap("2026-03-03T08:50:00+08:00")
+    assert statuses(market)[:2] == ["expired", "expired"]

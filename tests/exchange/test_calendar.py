@@ -13,6 +13,7 @@ from kernel.clock import from_text, to_text
 
 CALENDAR = load_calendar({})
 FILE = Path("exchange/data/calendar-2026.json")
+HOURS = {"opens": "08:50", "trades": "09:00", "collects": "14:57", "closes": "15:00"}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,11 @@ def test_what_the_market_should_do(now: str, is_open: bool, until: str | None) -
     [
         ({"full": {"opens": "08:50", "trades": "09:00", "collects": "09:00", "closes": "15:00"}}, "not in order"),
         ({"half": {"opens": "8:50", "trades": "09:00", "collects": "11:00", "closes": "12:00"}}, "HH:MM"),
+        ({"full": {**HOURS, "pauses": "11:30"}}, "HH:MM"),
+        ({"full": {**HOURS, "pauses": "13:30", "resumes": "11:30"}}, "not in order"),
+        ({"full": {**HOURS, "pauses": "11:30", "resumes": "11:30"}}, "not in order"),
+        ({"full": {**HOURS, "pauses": "09:00", "resumes": "11:30"}}, "not in order"),
+        ({"full": {**HOURS, "pauses": "13:30", "resumes": "14:57"}}, "not in order"),
         ({"closed": ["2027-01-01"]}, "names 2027-01-01"),
         ({"closed": ["soon"]}, "no calendar"),
         ({"weather": "fair"}, "weather"),
