@@ -5,8 +5,8 @@
     14:57  collects  the books collect for the closing auction
     15:00  closes    the auction is matched, the market is closed
 
-A break, if the day has one, closes the market from ``pauses`` to ``resumes`` and so ends the day's first session: orders
-of the session expire, those of the day stay.
+A break, if the day has one, closes the market from ``pauses`` to ``resumes`` and so ends the day's first session:
+orders of the session expire, those of the day stay.
 
 Hydrogen is produced and burnt on Sundays and holidays too, so a day is open unless the calendar says otherwise. Public
 holidays and the weekend days that make up for them are data of each year, as the State Council arranges them; of a year
