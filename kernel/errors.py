@@ -27,6 +27,9 @@ from typing import ClassVar, Literal
 
 Language = Literal["en", "zh"]
 
+#: Seconds after which whoever could not be served is told to try again.
+RETRY_AFTER_S = 1
+
 
 class H2MarketError(Exception):
     """Base of every error that a caller may see.
