@@ -13,14 +13,12 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from kernel.errors import H2MarketError, Internal, KeyReused, Unavailable
+from kernel.errors import RETRY_AFTER_S, H2MarketError, Internal, KeyReused, Unavailable
 from kernel.log import Tail
 from kernel.messages import Command, Event, Recorded
 from kernel.room import Room, table_of
 from kernel.store import Row, Write, rows_with_keys
 from kernel.tables import CursorRow, IdempotencyRow
-
-RETRY_AFTER_S = 1
 
 _log = logging.getLogger("h2market.sequencer")
 

@@ -58,6 +58,9 @@ NOUNS_ZH = {
     "withdrawal": "出金",
 }
 
+#: Seconds after which whoever could not be served is told to try again.
+RETRY_AFTER_S = 1
+
 
 class H2MarketError(Exception):
     """Base of every error that a caller may see.

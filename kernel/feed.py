@@ -16,7 +16,7 @@ from typing import Protocol
 import httpx
 import msgspec
 
-from kernel.errors import H2MarketError, Unavailable, brief
+from kernel.errors import RETRY_AFTER_S, H2MarketError, Unavailable, brief
 from kernel.log import Log, StoredEvent
 from kernel.messages import Codec, Command, Event, Recorded
 from kernel.sequencer import Cursor, Envelope, Key, Sequencer
@@ -172,7 +172,7 @@ class RemotePort:
                 headers={"Content-Type": "application/json"},
             )
         except httpx.TransportError as error:
-            raise Unavailable(retry_after_s=1) from error
+            raise Unavailable(retry_after_s=RETRY_AFTER_S) from error
         if response.status_code >= 400:
             raise RemoteError(response.status_code, response.text)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from kernel.batch import RETRY_AFTER_S, Batch
-from kernel.errors import OutcomeUnknown
+from kernel.batch import Batch
+from kernel.errors import RETRY_AFTER_S, OutcomeUnknown
 from kernel.scribe import Hung
 from kernel.writer import Writer
 

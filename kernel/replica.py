@@ -1,14 +1,13 @@
 """A copy of another service's log: the same events at the same positions with the same hashes.
 
 Every service needs to know whose key a request carries. The participants room has one writer; the other processes
-follow
-its log, check the chain as they copy it, and build their own directory from it.
+follow its log, check the chain as they copy it, and build their own directory from it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -48,41 +47,31 @@ class Replica:
 
     async def deliver(self, rows: Sequence[StoredEvent], follower: Follower) -> None:
         """Copies a page of events in one transaction."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        problem: list[BaseException] = []
-
-        def turn() -> None:
-            try:
-                self._take(rows)
-            except Exception as error:
-                problem.append(error)
-            finally:
-                loop.call_soon_threadsafe(_finish, done)
-
-        self._writer.call(turn)
-        await done
+        problem: Exception | None = None
+        try:
+            await self._writer.run(partial(self._take, rows))
+        except Exception as error:
+            problem = error
         # Where the outcome of a commit was not known the rows may be there all the same: the tail says how far it came.
         copied = [self.room.log.decode(row) for row in rows if follower.cursor < row.seq <= self.tail.seq]
         follower.cursor = max(follower.cursor, self.tail.seq)
         for listener in self._listeners:
             if copied:
                 listener(copied)
-        if problem:
-            raise problem[0]
+        if problem is not None:
+            raise problem
 
-    def _take(self, rows: Sequence[StoredEvent]) -> None:
+    def _take(self, rows: Sequence[StoredEvent], connection: Connection) -> None:
         if self._stale:
-            self._rebuild()
+            self._rebuild(connection)
         try:
-            self._copy(self._writer.connection, [row for row in rows if row.seq > self.tail.seq])
+            self._copy(connection, [row for row in rows if row.seq > self.tail.seq])
         except Exception:
             self._stale = True
-            self._rebuild()
+            self._rebuild(self._writer.connection)  # the one that it failed on may be broken
             raise
 
-    def _rebuild(self) -> None:
-        connection = self._writer.connection
+    def _rebuild(self, connection: Connection) -> None:
         with connection.begin():
             self.tail = self.room.rebuild(connection)
         self._stale = False
@@ -101,8 +90,3 @@ class Replica:
             write_rows(connection, [self.room.log.write(rows), *self.room.writes(machine.changes)])
         machine.changes.clear()
         self.tail = tail
-
-
-def _finish(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)

@@ -24,7 +24,6 @@ from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.batch import (
-    RETRY_AFTER_S,
     Answer,
     Batch,
     Cursor,
@@ -40,7 +39,7 @@ from kernel.batch import (
     settle,
 )
 from kernel.clock import Clock
-from kernel.errors import H2MarketError, OutcomeUnknown, Unavailable, brief
+from kernel.errors import RETRY_AFTER_S, H2MarketError, OutcomeUnknown, Unavailable, brief
 from kernel.log import EMPTY, Tail
 from kernel.messages import Command, Recorded
 from kernel.read_back import was_committed

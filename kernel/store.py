@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlmodel import Session
 
-from kernel.errors import Unavailable
+from kernel.errors import RETRY_AFTER_S, Unavailable
 from kernel.scribe import Scribe, Statement
 
 _log = logging.getLogger("h2market.store")
@@ -38,7 +38,6 @@ _log = logging.getLogger("h2market.store")
 READERS_MAX = 8
 #: Seconds that a read waits for one of them.
 READER_WAIT_S = 5
-RETRY_AFTER_S = 1
 SQLITE_BUSY_MS = 5_000
 #: Rows a single statement carries; bounds the memory of one bind and stays under both stores' limits.
 ROWS_PER_STATEMENT_MAX = 5_000
@@ -367,18 +366,6 @@ def write_rows(connection: Connection, writes: Sequence[Write | Delete]) -> None
             connection.exec_driver_sql(_delete(one.table, connection.dialect.name == "sqlite"), list(one.rows))
         else:
             _write(connection, one.table, one.rows, one.replace)
-
-
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Inserts tuples in column order; a key that exists fails the transaction."""
-    if rows:
-        _write(connection, table, rows, replace=False)
-
-
-def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Inserts tuples in column order, or overwrites the rows with their keys. A key appears once in ``rows``."""
-    if rows:
-        _write(connection, table, rows, replace=True)
 
 
 @lru_cache(maxsize=1_024)

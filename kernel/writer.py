@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -29,6 +29,8 @@ HAND_OVER_S_MAX = 0.01
 POSTED_MAX = 2
 
 _log = logging.getLogger("h2market.writer")
+
+T = TypeVar("T")
 
 
 class Turn(NamedTuple):
@@ -53,7 +55,7 @@ Begin = Callable[[], Turn | Posted | Literal["later"] | None]
 
 class Writer:
     """Owns the writing connection, the thread that waits for it and the process that writes; rooms queue for a turn.
-    `queue`, `call` and `put_right` are called in one event loop."""
+    `queue`, `run`, `write` and `put_right` are called in one event loop."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -85,33 +87,37 @@ class Writer:
         self._waiting.append(begin)
         self._next()
 
-    def call(self, work: Callable[[], None]) -> None:
-        """Queues ``work`` for the writer's thread."""
-        self.queue(lambda: Turn(work, _nothing))
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """What ``work(connection)`` gives, done in the writer's thread in a turn of its own; its transactions are its
+        own. Raises what the work raises, or what the store raises while it gives no connection.
+
+        What is queued is done, whatever becomes of the caller: one that is cancelled is not told, nor one whose event
+        loop has ended. Only a stop of the writer comes before a turn that still waits: it never begins.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        answers: list[Callable[[], None]] = []
+
+        def do() -> None:
+            try:
+                answers.append(partial(_answer, future, None, work(self.connection)))
+            except Exception as error:
+                answers.append(partial(_answer, future, error))
+
+        def end() -> None:
+            answers[0]()
+
+        self.queue(lambda: Turn(do, end))
+        return await future
 
     async def write(self, writes: Sequence[Write | Delete]) -> None:
         """Writes in a turn of its own, between those of the rooms. Raises what went wrong; whether it was written is
-        not known then."""
-        future = asyncio.get_running_loop().create_future()
-        failed: list[Exception] = []
-
-        def end(error: Exception | None) -> None:
-            if not future.done():
-                future.set_result(None) if error is None else future.set_exception(error)
-
-        def work() -> None:
-            try:
-                connection = self.connection
-                with connection.begin():
-                    write_rows(connection, writes)
-            except Exception as error:
-                failed.append(error)
-
-        if self.store.is_sqlite:
-            posted = Posted(statements(writes), end)
-            self.queue(lambda: posted)
-        else:
-            self.queue(lambda: Turn(work, lambda: end(failed[0] if failed else None)))
+        not known then. A caller that is cancelled takes nothing back, as in `run`."""
+        if not self.store.is_sqlite:
+            await self.run(partial(_write, writes))
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        posted = Posted(statements(writes), partial(_answer, future))
+        self.queue(lambda: posted)
         await future
 
     def put_right(self, turn: Turn) -> None:
@@ -289,7 +295,7 @@ class Writer:
             except Exception:
                 # A turn answers its own callers; what reaches this point is a defect of the kernel itself.
                 _log.exception("a turn of the writer failed")
-            if not loop.is_closed():  # it may have ended while the turn worked: then nobody is there to be told
+            with suppress(RuntimeError):  # the loop may have ended while the turn worked: nobody is there to be told
                 loop.call_soon_threadsafe(self._done, turn)
 
     def _done(self, turn: Turn) -> None:
@@ -299,5 +305,16 @@ class Writer:
         turn.end()
 
 
-def _nothing() -> None:
-    """The end of a turn that has nobody to tell."""
+def _answer(future: asyncio.Future[Any], error: Exception | None, result: Any = None) -> None:
+    """Tells a caller that waits, if it still does."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+def _write(writes: Sequence[Write | Delete], connection: Connection) -> None:
+    with connection.begin():
+        write_rows(connection, writes)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select
 
 from kernel.quantity import MICROS_PER_S
 from kernel.room import table_of
-from kernel.store import insert_rows
+from kernel.store import Write, write_rows
 from participants.tables import WebhookKeyRow
 
 PREFIX = "whsec_"
@@ -67,5 +67,5 @@ def webhook_key(connection: Connection, given: str, randbytes: Callable[[int], b
     if found is not None:
         return bytes(found)
     key = randbytes(KEY_BYTES)
-    insert_rows(connection, table, [(_ROW, key)])
+    write_rows(connection, [Write(table, [(_ROW, key)], replace=False)])
     return key

@@ -15,11 +15,10 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, select
 
-from kernel.batch import RETRY_AFTER_S
-from kernel.errors import Unavailable
+from kernel.errors import RETRY_AFTER_S, Unavailable
 from kernel.room import table_of
 from kernel.sequencer import Writer
-from kernel.store import Store, insert_rows, upsert_rows
+from kernel.store import Store, Write, write_rows
 from participants.tables import WebhookAttemptRow, WebhookCursorRow, WebhookStandingRow
 
 #: How long attempts gather before they are written.
@@ -125,9 +124,15 @@ class Books:
         self._changed, self._attempts, self._forgotten = {}, [], set()
         self._work.clear()
         standings = {name: msgspec.structs.replace(one, cursors=dict(one.cursors)) for name, one in changed.items()}
+
+        def work(connection: Connection) -> None:
+            with connection.begin():
+                self._write(connection, standings, attempts)
+                self._delete(connection, forgotten)
+
         try:
-            await self._in_turn(standings, attempts, forgotten)
-        except Exception as error:  # not where it is cancelled: the turn is queued, and taken before the writer stops
+            await self._writer.run(work)
+        except Exception as error:  # not where it is cancelled: what is queued is written, and before what is next
             self._changed = {**changed, **self._changed}
             self._attempts = attempts + self._attempts
             self._forgotten |= forgotten
@@ -136,44 +141,18 @@ class Books:
         if len(self._attempts) < UNWRITTEN_MAX:
             self._room.set()
 
-    async def _in_turn(
-        self, standings: dict[str, Standing], attempts: list[tuple[str, Attempt]], forgotten: set[str]
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def turn() -> None:
-            try:
-                connection = self._writer.connection
-                with connection.begin():
-                    self._write(connection, standings, attempts)
-                    self._delete(connection, forgotten)
-            except Exception as error:
-                loop.call_soon_threadsafe(_finish, done, error)
-            else:
-                loop.call_soon_threadsafe(_finish, done, None)
-
-        self._writer.call(turn)
-        await asyncio.shield(done)
-
     def _write(
         self, connection: Connection, standings: dict[str, Standing], attempts: list[tuple[str, Attempt]]
     ) -> None:
-        upsert_rows(
-            connection,
-            table_of(WebhookStandingRow),
-            [(webhook_id, *msgspec.structs.astuple(one)[:-1]) for webhook_id, one in standings.items()],
-        )
-        upsert_rows(
-            connection,
-            table_of(WebhookCursorRow),
-            [(webhook_id, room, seq) for webhook_id, one in standings.items() for room, seq in one.cursors.items()],
-        )
-        insert_rows(
-            connection,
-            table_of(WebhookAttemptRow),
-            [(self._next_id(attempt.at), webhook_id, *attempt) for webhook_id, attempt in attempts],
-        )
+        named = standings.items()
+        stands = [(webhook_id, *msgspec.structs.astuple(one)[:-1]) for webhook_id, one in named]
+        cursors = [(webhook_id, room, seq) for webhook_id, one in named for room, seq in one.cursors.items()]
+        tried = [(self._next_id(attempt.at), webhook_id, *attempt) for webhook_id, attempt in attempts]
+        write_rows(connection, [
+            Write(table_of(WebhookStandingRow), stands, replace=True),
+            Write(table_of(WebhookCursorRow), cursors, replace=True),
+            Write(table_of(WebhookAttemptRow), tried, replace=False),
+        ])  # fmt: skip
         self._prune(connection, (webhook_id for webhook_id, _ in attempts))
 
     def _delete(self, connection: Connection, forgotten: set[str]) -> None:
@@ -197,12 +176,3 @@ class Books:
             oldest = connection.execute(ids.offset(ATTEMPTS_KEPT - 1).limit(1)).scalar()
             if oldest is not None:
                 connection.execute(delete(table).where(table.c.webhook_id == webhook_id, table.c.id < oldest))
-
-
-def _finish(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)

@@ -11,9 +11,8 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import Field
 from sqlmodel import Session, col, select
 
-from kernel.batch import RETRY_AFTER_S
 from kernel.edge import CURSOR_SCHEMA, PAGE_DEFAULT, PAGE_MAX, Answer, Body, Page, TimeIn, TimeOut
-from kernel.errors import NotFound, Unavailable
+from kernel.errors import RETRY_AFTER_S, NotFound, Unavailable
 from kernel.http import KEY_PATTERN, Call
 from kernel.notices import Told
 from kernel.openapi import problems

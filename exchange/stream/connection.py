@@ -111,7 +111,7 @@ class Connection:
         self._outbox.check(STUCK_S_MAX)
         if self.ended is not None:
             return
-        begun = [one for one in self._subscriptions.values() if one.held is None]
+        begun = [one for one in self._subscriptions.values() if one is not self._beginning]
         beats = [Beat(one.key[0], _product(one.key), one.seq) for one in begun]
         now = to_text(self._hub.service.clock.now_us())
         seq = self._hub.feed.seq if self._hub.feed.is_open else self._hub.service.sequencer.tail.seq
@@ -291,11 +291,12 @@ class Connection:
                 field="channel", rule="subscriptions_max",
                 message=f"A connection has at most {SUBSCRIPTIONS_MAX} subscriptions.",
             )  # fmt: skip
-        one = Subscription(key, self._outbox, request.depth, request.throttle_ms / 1_000)
+        known = self._subscriptions.get(key)
+        one = Subscription(key, self._outbox, request.depth, request.throttle_ms / 1_000, known)
         await self._begin(one, request.since, request.id)
 
     async def _begin(self, one: Subscription, since: int | None, name: str | None) -> None:
-        """Lets a subscription begin. Until it does, the one that it takes the place of goes on."""
+        """Lets a subscription begin. Until it does, the one before goes on; and after, if it cannot begin."""
 
         def start(seq: int, resumed: bool) -> None:
             if self.ended is not None:
@@ -308,20 +309,23 @@ class Connection:
         try:
             await self._hub.begin(one, since, start)
         except BaseException as error:
-            if self._subscriptions.get(one.key) is one:
-                del self._subscriptions[one.key]
             self._hub.remove(one)
+            if self._subscriptions.get(one.key) is one:  # a defect, after it was said to stand
+                del self._subscriptions[one.key]
+                self._say(Unsubscribed(name, one.key[0], _product(one.key)))
+            elif one.before is not None:
+                one.before.release()
             if not isinstance(error, _Gone):
                 raise
         finally:
-            self._beginning = None
+            self._beginning = one.before = None
 
     async def _resync(self, request: Resync) -> None:
         key = self._key(request)
         known = self._subscriptions.get(key)
         if known is None:
             raise NotFound(field="channel", kind="subscription", id=f"{request.channel} {key[1]}".strip())
-        one = Subscription(key, self._outbox, known.depth, known.throttle_s)
+        one = Subscription(key, self._outbox, known.depth, known.throttle_s, known)
         await self._begin(one, None, request.id)
 
     async def _unsubscribe(self, request: Unsubscribe) -> None:

@@ -20,7 +20,7 @@ from exchange.machine import ExchangeMachine
 from exchange.state import ExchangeState
 from exchange.stream.faces import Face
 from exchange.stream.looks import Interest, Look, look
-from kernel.errors import Unavailable
+from kernel.errors import RETRY_AFTER_S, Unavailable
 from kernel.messages import Recorded
 from kernel.sequencer import Sequencer
 
@@ -175,7 +175,8 @@ class Feed:
                 found: T = await self._sequencer.read(read)
                 self._turn()
                 if not self.is_open:
-                    raise Unavailable(retry_after_s=1)  # it broke off meanwhile, and everybody was told to come back
+                    # It broke off meanwhile, and everybody was told to come back.
+                    raise Unavailable(retry_after_s=RETRY_AFTER_S)
                 assert self.seq == hold.seq, f"told {self.seq}, read {hold.seq}"
                 yield found, hold.seq
             finally:

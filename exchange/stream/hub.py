@@ -31,7 +31,8 @@ from kernel.errors import InvalidInput
 #: A sign of life for every connection, with the last position of each of its subscriptions.
 HEARTBEAT_S = 5.0
 
-#: Is told where a subscription begins, and whether it goes on from where the reader stands, before its first message.
+#: Is told where a subscription begins, and whether it goes on from where the reader stands, before its first message;
+#: the subscription before is over then.
 Start = Callable[[int, bool], None]
 
 
@@ -250,17 +251,20 @@ class Hub:
                 one.begin(encode(self._glances.snapshot(product_id, faces, seq)), seq)
             one.release()
 
+    # What may fail comes before `start`: where it does, the subscription before goes on from where it was held.
+
     async def _begin_trades(self, one: Subscription, since: int | None, start: Start) -> None:
         name = one.key[1]
         async with self.feed.at_rest(lambda state, _: _check(state, name)) as (_, until):
-            start(until if since is None else since, since is not None)
-            one.held = []
+            one.hold()
         if since is None:
-            trades = await self.past.latest_trades(name, until)
-            one.begin(encode(TradesSnapshot(name or None, until, trades)), until)
+            latest = await self.past.latest_trades(name, until)
+            start(until, False)
+            one.begin(encode(TradesSnapshot(name or None, until, latest)), until)
         else:
-            one.begin(None, since)
             prints = await self.past.trades(name, since, until)
+            start(since, True)
+            one.begin(None, since)
             if prints:
                 trades = [item for item in prints if isinstance(item, TradeItem)]
                 recalled = [item for item in prints if isinstance(item, RecalledItem)]
@@ -276,35 +280,34 @@ class Hub:
             return status_snapshot(state, name, seq), [one for one in wanted if state.products[one].phase == "auction"]
 
         async with self.feed.at_rest(read) as ((snapshot, auctions), until):
-            start(until if since is None else since, since is not None)
-            one.held = []
-            one.begin(encode(snapshot) if since is None else None, until if since is None else since)
-        if since is not None:
-            items = await self.past.statuses(name, since, until)
-            if items:
-                one.tell(Shared(Status(0, name or None, items[-1].seq, items)))
-        one.release()
+            one.hold()
+        items = [] if since is None else await self.past.statuses(name, since, until)
         indicatives = await self._indicative(auctions)
-        if indicatives and one in self._subscriptions:
-            seq = max(one.seq, *(item.seq for item in indicatives))
-            one.tell(Shared(Status(0, name or None, seq, indicatives)))
+        start(until if since is None else since, since is not None)
+        one.begin(encode(snapshot) if since is None else None, until if since is None else since)
+        if items:
+            one.tell(Shared(Status(0, name or None, items[-1].seq, items)))
+        one.release()
+        # Of an auction that changed meanwhile the next one is worked out already; it may also be over.
+        current: list[StatusItem] = [item for item in indicatives if self.feed.unchanged(item.product_id, item.seq)]
+        if current:
+            one.tell(Shared(Status(0, name or None, max(one.seq, self.feed.seq), current)))
 
     async def _begin_own(self, one: Subscription, since: int | None, start: Start) -> None:
         name = one.key[1]
         if since is None:
             await self._begin_whole(one, start)
             return
-        async with self.feed.at_rest(lambda _state, seq: seq) as (until, _):
-            start(since, True)
-            one.held = []
-            one.begin(None, since)
+        async with self.feed.at_rest(lambda state, _: limits_of(state, name)) as (limits, until):
+            one.hold()
+            now = limits.item(until, self.feed.at)
         items = await self.past.own(name, since, until)
+        start(since, True)
+        one.begin(None, since)
         if items:
             one.tell(Shared(Own(0, items[-1].seq, items)))
+        one.tell(Shared(Own(0, until, [now])))
         one.release()
-        async with self.feed.at_rest(lambda state, _: limits_of(state, name)) as (limits, seq):
-            if one in self._subscriptions:
-                one.tell(Shared(Own(0, seq, [limits.item(seq, self.feed.at)])))
 
     async def _begin_whole(self, one: Subscription, start: Start) -> None:
         """Begins own business with all open orders."""
@@ -343,9 +346,9 @@ class Hub:
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
-    async def _indicative(self, wanted: Sequence[str]) -> list[StatusItem]:
+    async def _indicative(self, wanted: Sequence[str]) -> list[IndicativeItem]:
         """What each auction would trade if it ended now; worked out anew only where something has changed."""
-        found: list[StatusItem] = []
+        found: list[IndicativeItem] = []
         for product_id in wanted:
             known = self._indicatives.get(product_id)
             if known is None or not self.feed.unchanged(product_id, known.seq):

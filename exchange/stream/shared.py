@@ -30,6 +30,11 @@ class Shared(Generic[M]):
             self._head, self._tail = data[:at], data[at + 1 :]
         return b"%b%d%b" % (self._head, prev_seq, self._tail)
 
+    @property
+    def gathered(self) -> int:
+        """How many parts it has beyond the largest of the messages that it was merged from."""
+        return 0
+
     def merged(self, later: Shared[Any]) -> Self:
         """This and a later message as one. Only messages that say how things are can do without those between."""
         raise AssertionError(f"{type(self.message).__name__} is not to be merged with {later.seq}")

@@ -37,20 +37,28 @@ _LevelOrders = dict[int, int]  # shown loads by order, in order of priority
 class SharedOrders(Shared[OrdersDelta]):
     """A delta of single orders."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "_largest")
 
-    def __init__(self, message: OrdersDelta, kept: dict[str, SingleChange] | None = None) -> None:
+    def __init__(
+        self, message: OrdersDelta, kept: dict[str, SingleChange] | None = None, largest: int = 0
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self._kept = kept
+        self._largest = largest  # of the messages that it was merged from
+
+    @property
+    def gathered(self) -> int:
+        return 0 if self._kept is None else len(self._kept) - self._largest
 
     def merged(self, later: Shared[OrdersDelta]) -> SharedOrders:
         """What both say together. What waits for one reader grows in its place, however much that is."""
-        kept = self._kept
+        kept, largest = self._kept, self._largest
         if kept is None:
-            kept = {one.order_id: one for one in self.message.changes}
+            kept, largest = {one.order_id: one for one in self.message.changes}, len(self.message.changes)
         new = later.message
         merge(kept, new.changes)
-        return SharedOrders(OrdersDelta(0, new.product_id, new.seq, [], new.checksum), kept)
+        largest = max(largest, len(new.changes))
+        return SharedOrders(OrdersDelta(0, new.product_id, new.seq, [], new.checksum), kept, largest)
 
     def render(self, prev_seq: int) -> bytes:
         """The message after ``prev_seq``."""

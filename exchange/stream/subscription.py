@@ -9,6 +9,10 @@ from exchange.stream.base import Channel
 from exchange.stream.outbox import MESSAGES_MAX, Outbox
 from exchange.stream.shared import Shared
 
+#: Changes of single orders that gather in one message for a reader: beyond that it is cut off. A throttled one is sent
+#: half as many without waiting longer. Levels and tickers need no such limit: there are only so many of them.
+GATHERED_MAX = 100_000
+
 Key = tuple[Channel, str]  # the channel and the product, "" for all
 
 
@@ -28,17 +32,22 @@ class Subscription:
     """What a connection wants of a channel, and how far it was told.
 
     ``push`` sends each message, ``offer`` the latest state: with a throttle, or where the reader is slow, messages that
-    were offered become one. While ``held`` is a list, pushed messages wait in it: the past is told first.
+    were offered become one. While ``held`` is a list, pushed messages wait in it: the past is told first. ``before`` is
+    the one whose place it takes.
     """
 
     __slots__ = (
-        "_loop", "_next_at", "_outbox", "_pending", "_timer", "_turn", "depth", "held", "key", "seq", "throttle_s",
+        "_loop", "_next_at", "_outbox", "_pending", "_timer", "_turn", "before", "depth", "held", "key", "seq",
+        "throttle_s",
     )  # fmt: skip
 
-    def __init__(self, key: Key, outbox: Outbox, depth: int, throttle_s: float) -> None:
+    def __init__(
+        self, key: Key, outbox: Outbox, depth: int, throttle_s: float, before: Subscription | None = None
+    ) -> None:  # fmt: skip
         self.key = key
         self.depth = depth
         self.throttle_s = throttle_s
+        self.before = before
         self.seq = 0  # of the last message
         self.held: list[Shared[Any]] | None = None
         self._outbox = outbox
@@ -54,6 +63,13 @@ class Subscription:
         self.seq = seq
         if snapshot is not None:
             self._outbox.put(snapshot)
+
+    def hold(self) -> None:
+        """Here it will begin: what happens from now on waits, also for the one before, which goes on from here if this
+        one cannot."""
+        self.held = []
+        if self.before is not None:
+            self.before.held = []
 
     def say(self, part: bytes) -> None:
         """Sends a part of what it begins with."""
@@ -79,7 +95,9 @@ class Subscription:
 
     def release(self) -> None:
         """Sends what was held while the past was told."""
-        held, self.held = self.held or [], None
+        if self.held is None:
+            return
+        held, self.held = self.held, None
         for shared in held:
             if shared.seq > self.seq:
                 self.push(shared)
@@ -91,6 +109,18 @@ class Subscription:
         self._pending = shared if self._pending is None else self._pending.merged(shared)
         if self._turn is None and self.held is None:
             self._queue()
+        elif self._pending.gathered > GATHERED_MAX // 2:
+            self._hurry(self._pending.gathered)
+
+    def _hurry(self, gathered: int) -> None:
+        """Sends what gathered without waiting longer. Where it is the reader that takes nothing, that has an end."""
+        timer, turn = self._timer, self._turn
+        if turn is not None and timer is not None and timer.when() > self._loop.time():
+            timer.cancel()
+            self._outbox.put_due(turn)
+            self._timer = None
+        elif gathered > GATHERED_MAX:
+            self._outbox.give_up()
 
     def _queue(self) -> None:
         self._turn = turn = _Turn(self)

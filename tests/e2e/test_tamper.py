@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from h2market.rooms import make_rooms
-from kernel.store import Store, upsert_rows
+from kernel.store import Store, Write, write_rows
 from tests.e2e.floor import PRODUCT, Floor
 from tests.e2e.server import Server, verify, verify_here
 
@@ -110,6 +110,6 @@ def test_verify_names_what_was_changed_by_hand(traded: str) -> None:
             assert all(one["seq"] > 0 and one["event"] for one in named), (name, named)
             assert tampering.event in {"", *(one["event"] for one in named)}, (name, named)
             with connection.begin():
-                upsert_rows(connection, TABLES[tampering.table], before)
+                write_rows(connection, [Write(TABLES[tampering.table], before, replace=True)])
             assert verify_here(traded)[0] == 0, name
     store.close()

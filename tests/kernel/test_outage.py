@@ -123,7 +123,7 @@ def test_a_database_that_was_away_is_written_to_again(
             await sequencer.submit(Add("a", 1), actor="K1")
             with monkeypatch.context() as away:
                 away.setattr(sequencer.writer.store, "connect_writer", no_connection)
-                sequencer.writer.call(sequencer.writer.disconnect)
+                await sequencer.writer.run(lambda _connection: sequencer.writer.disconnect())
                 for _ in range(3):
                     async with asyncio.timeout(5):
                         with pytest.raises(Unavailable):

@@ -323,14 +323,14 @@ def test_a_full_queue_refuses(sqlite_url: str) -> None:
         async with running(sqlite_url, memory_room(), queue_max=3) as sequencer:
             hold = asyncio.Event()
             loop = asyncio.get_running_loop()
-            sequencer.writer.call(lambda: wait_for(hold, loop))
+            held = asyncio.ensure_future(sequencer.writer.run(lambda _connection: wait_for(hold, loop)))
             waiting = [asyncio.ensure_future(sequencer.submit(Add("a", 1), actor="K1")) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Unavailable) as refused:
                 await sequencer.submit(Add("a", 1), actor="K1")
             assert refused.value.params["retry_after_s"] == 1
             hold.set()
-            await asyncio.gather(*waiting)
+            await asyncio.gather(held, *waiting)
             assert values(sequencer) == {"a": 3}
 
     asyncio.run(run())

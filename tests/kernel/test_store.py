@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from kernel.room import table_of
-from kernel.store import ROWS_PER_STATEMENT_MAX, Delete, Row, Store, Write, insert_rows, upsert_rows, write_rows
+from kernel.store import ROWS_PER_STATEMENT_MAX, Delete, Row, Store, Write, write_rows
 from kernel.writer import Writer
 from tests.kernel.samples import PairRow, SampleRow
 
@@ -41,6 +41,14 @@ def writer(store: Store) -> Iterator[Connection]:
         yield connection
 
 
+def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    write_rows(connection, [Write(table, rows, replace=False)])
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    write_rows(connection, [Write(table, rows, replace=True)])
+
+
 def rows_of(store: Store) -> list[Row]:
     with store.read_engine.connect() as connection:
         return [tuple(row) for row in connection.execute(select(SAMPLES).order_by(SAMPLES.c.number))]
@@ -48,17 +56,17 @@ def rows_of(store: Store) -> list[Row]:
 
 def test_what_is_inserted_is_read_back(store: Store, writer: Connection) -> None:
     with writer.begin():
-        insert_rows(writer, SAMPLES, ROWS)
+        insert(writer, SAMPLES, ROWS)
     assert rows_of(store) == ROWS
 
 
 def test_a_key_that_exists_fails_the_whole_transaction(store: Store, writer: Connection) -> None:
     with writer.begin():
-        insert_rows(writer, SAMPLES, ROWS[:1])
+        insert(writer, SAMPLES, ROWS[:1])
     transaction = writer.begin()
-    upsert_rows(writer, SAMPLES, ROWS[1:2])
+    upsert(writer, SAMPLES, ROWS[1:2])
     with pytest.raises(Exception, match=r"(?i)unique"):
-        insert_rows(writer, SAMPLES, [ROWS[2], ROWS[0]])
+        insert(writer, SAMPLES, [ROWS[2], ROWS[0]])
     transaction.rollback()
     assert rows_of(store) == ROWS[:1]
 
@@ -66,23 +74,23 @@ def test_a_key_that_exists_fails_the_whole_transaction(store: Store, writer: Con
 def test_an_upsert_inserts_or_overwrites_the_whole_row(store: Store, writer: Connection) -> None:
     changed = [("a", 9, 5, False, "text", b"x"), ("new", 10, 6, True, None, b"y")]
     with writer.begin():
-        insert_rows(writer, SAMPLES, ROWS)
+        insert(writer, SAMPLES, ROWS)
     with writer.begin():
-        upsert_rows(writer, SAMPLES, changed)
+        upsert(writer, SAMPLES, changed)
     assert rows_of(store) == [*ROWS[1:], *changed]
 
 
 def test_a_key_of_several_columns_is_one_key(store: Store, writer: Connection) -> None:
     with writer.begin():
-        insert_rows(writer, PAIRS, [("a", 1, 10), ("a", 2, 20), ("b", 1, 30)])
+        insert(writer, PAIRS, [("a", 1, 10), ("a", 2, 20), ("b", 1, 30)])
     with writer.begin():
-        upsert_rows(writer, PAIRS, [("a", 2, 21), ("b", 2, 40)])
+        upsert(writer, PAIRS, [("a", 2, 21), ("b", 2, 40)])
     with store.read_engine.connect() as connection:
         found = {tuple(row) for row in connection.execute(select(PAIRS))}
     assert found == {("a", 1, 10), ("a", 2, 21), ("b", 1, 30), ("b", 2, 40)}
 
 
-@pytest.mark.parametrize("write", [insert_rows, upsert_rows])
+@pytest.mark.parametrize("write", [insert, upsert])
 def test_more_rows_than_one_statement_takes(store: Store, writer: Connection, write: Writing) -> None:
     many: list[Row] = [(f"r{number}", number, 0, True, None, b"") for number in range(ROWS_PER_STATEMENT_MAX + 3)]
     with writer.begin():
@@ -92,7 +100,7 @@ def test_more_rows_than_one_statement_takes(store: Store, writer: Connection, wr
 
 def test_rows_are_taken_away_by_their_whole_keys(store: Store, writer: Connection) -> None:
     with writer.begin():
-        insert_rows(writer, PAIRS, [("a", 1, 10), ("a", 2, 20), ("b", 1, 30), ("b", 2, 40)])
+        insert(writer, PAIRS, [("a", 1, 10), ("a", 2, 20), ("b", 1, 30), ("b", 2, 40)])
     with writer.begin():
         write_rows(writer, [Delete(PAIRS, [("a", 2), ("b", 1), ("c", 1)]), Write(PAIRS, [("c", 1, 50)], replace=False)])
     with store.read_engine.connect() as reader:
@@ -102,14 +110,14 @@ def test_rows_are_taken_away_by_their_whole_keys(store: Store, writer: Connectio
 
 def test_no_rows_are_no_statement(store: Store, writer: Connection) -> None:
     with writer.begin():
-        insert_rows(writer, SAMPLES, [])
-        upsert_rows(writer, SAMPLES, [])
+        insert(writer, SAMPLES, [])
+        upsert(writer, SAMPLES, [])
     assert rows_of(store) == []
 
 
 def test_readers_see_what_is_committed_and_never_write(store: Store, writer: Connection) -> None:
     with writer.begin():
-        insert_rows(writer, SAMPLES, ROWS[:1])
+        insert(writer, SAMPLES, ROWS[:1])
         assert rows_of(store) == []
     assert rows_of(store) == ROWS[:1]
     with store.read_engine.connect() as connection, pytest.raises(DBAPIError):
@@ -123,7 +131,7 @@ def test_a_schema_keeps_its_tables_to_itself(fresh_postgres_url: str) -> None:
     for store, row in ((first, ROWS[0]), (second, ROWS[1])):
         with store.connect_writer() as connection, connection.begin():
             SQLModel.metadata.create_all(connection, tables=[SAMPLES])
-            insert_rows(connection, SAMPLES, [row])
+            insert(connection, SAMPLES, [row])
     assert (rows_of(first), rows_of(second)) == ([ROWS[0]], [ROWS[1]])
     first.close()
     second.close()
@@ -157,7 +165,7 @@ def test_a_stopped_writer_leaves_everything_in_the_one_file(sqlite_url: str, tmp
     writer = Writer(store)
     with writer.connection.begin():
         SQLModel.metadata.create_all(writer.connection, tables=[SAMPLES])
-        insert_rows(writer.connection, SAMPLES, ROWS)
+        insert(writer.connection, SAMPLES, ROWS)
     writer.start()
     assert rows_of(store) == ROWS
     writer.stop()
@@ -172,7 +180,7 @@ def test_one_moment_stays_the_same_while_others_commit(store: Store, writer: Con
     with store.one_moment() as session:
         assert session.connection().execute(count).scalar_one() == 0
         with writer.begin():
-            insert_rows(writer, SAMPLES, ROWS)
+            insert(writer, SAMPLES, ROWS)
         assert session.connection().execute(count).scalar_one() == 0
     with store.one_moment() as session:
         assert session.connection().execute(count).scalar_one() == len(ROWS)

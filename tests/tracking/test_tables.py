@@ -120,7 +120,7 @@ def test_verify_names_the_event_behind_a_row_that_was_changed(database_url: str)
             await house.to_delivered()
             assert house.findings() == []
             writer = house.service.sequencer.writer
-            writer.call(lambda: _change(writer.connection))
+            await writer.run(_change)
             await house.plan(trade_id=77)
             (found,) = house.findings()
             assert found.startswith("row_changed: tracking_vessels TT-01: mass_g is 1, the log says 43234")
