@@ -19,6 +19,9 @@ from exchange.errors import (
     ProductNotFound,
     ProductTermsFixed,
     ProductUnknown,
+    ReferencePriceInUse,
+    ReferencePriceInvalid,
+    ReferencePriceOver,
     RoleUnsuitable,
     TermsInvalid,
     TraderNotFound,
@@ -40,6 +43,7 @@ from exchange.events import (
     ProductClosed,
     ProductListed,
     QuoteRequested,
+    ReferencePriceSet,
     SelfTradeModeSet,
     TraderAdmitted,
     TraderKilled,
@@ -65,7 +69,7 @@ from exchange.model import (
 from exchange.state import ExchangeState
 from kernel.clock import to_text
 from kernel.messages import Event
-from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money
+from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money, format_price
 
 #: A collar of 100 % and more is none.
 BPS_MAX = 9_999
@@ -123,6 +127,24 @@ def _check_terms(command: c.ListProduct) -> None:
     for term, valid in holds.items():
         if not valid:
             raise TermsInvalid(field=term, term=term)
+
+
+def set_reference_price(state: ExchangeState, command: c.SetReferencePrice) -> list[Event]:
+    """Raises ProductNotFound, ReferencePriceOver, ReferencePriceInUse, or ReferencePriceInvalid."""
+    about = {"product_id": command.product_id}
+    if command.product_id not in state.products:
+        raise ProductNotFound(field="product_id", **about)
+    book = state.books.get(command.product_id)
+    if book is None:
+        raise ReferencePriceOver(field="product_id", **about)
+    if book.trading:
+        raise ReferencePriceInUse(field="product_id", **about)
+    product, price = book.product, command.reference_price_fen
+    if not 0 < price <= product.price_max_fen:
+        raise ReferencePriceInvalid(field="reference_price", high=format_price(product.price_max_fen))
+    if price == product.reference_price_fen:
+        return []
+    return [ReferencePriceSet(product.id, price, command.reason, command.participant_id, command.key_id)]
 
 
 def close_product(state: ExchangeState, command: c.CloseProduct) -> list[Event]:
