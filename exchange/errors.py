@@ -297,11 +297,11 @@ class ProductIsHalted(OrderRefused):
 
 
 class ProductIsFrozen(OrderRefused):
-    """The product is frozen; cancels do not pass either."""
+    """The product is frozen; its owner's cancels do not pass either, but what protects does: see `exchange.model`."""
 
     code = "product_frozen"
-    en = "This product is frozen; nothing is taken, not even cancels."
-    zh = "该产品已冻结，不受理任何请求，包括撤单。"
+    en = "This product is frozen; nothing is taken, not even cancels. Only kill and dead-man switches still end orders."
+    zh = "该产品已冻结，不受理任何请求，包括撤单；仅紧急停止开关与失联保护开关仍可终止订单。"
 
 
 class NotInAuction(OrderRefused):

@@ -401,7 +401,7 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
 
 
 def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int) -> list[Event]:
-    """Cancels what fits, oldest first and each once; what is frozen stays."""
+    """Cancels what fits, oldest first and each once. What is frozen stays, but for what ends with its connection."""
     events: list[Event] = []
     named = (state.orders[order_id] for order_id in dict.fromkeys(command.order_ids) if order_id in state.orders)
     fitting = [
@@ -412,7 +412,7 @@ def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int
         and command.side in (None, order.terms.side)
         and command.key_id in ("", order.key_id)
         and (not command.on_disconnect_only or _ends_on_disconnect(order))
-        and state.books[order.terms.product_id].product.phase != "frozen"
+        and (command.on_disconnect_only or state.books[order.terms.product_id].product.phase != "frozen")
     ]
     for order in sorted(fitting, key=lambda one: one.id):
         cancel(state, order, command.reason, at, seq, events)

@@ -235,7 +235,7 @@ class Reference(Recalls):
             and command.side in (None, o.side)
             and command.key_id in ("", o.key)
             and (o.options.cancel_on_disconnect or not command.on_disconnect_only)
-            and self.phases[o.terms.product_id] != "frozen"
+            and (command.on_disconnect_only or self.phases[o.terms.product_id] != "frozen")
         ]
         self.end(self.oldest(fitting), command.reason)
         if fitting:
@@ -390,9 +390,7 @@ class Reference(Recalls):
             raise Refused("reference_price_invalid")
         if self.references[name] != price:
             self.references[name] = price
-            self.events.append(
-                e.ReferencePriceSet(name, price, command.reason, command.participant_id, command.key_id)
-            )
+            self.events.append(e.ReferencePriceSet(name, price, command.reason, command.participant_id, command.key_id))
 
     def outcome(self, name: str, expired: bool = False) -> tuple[int, int, int] | None:
         """Price, loads and surplus of an auction, or None."""

@@ -111,6 +111,7 @@ def opening() -> Iterator[Command]:
 
 TIMES_IN_FORCE = ("gtc", "gtd", "day", "session", "ioc", "fok")
 
+
 def listed_terms(words: Iterable[str]) -> dict[str, int]:
     """The terms of a product's words."""
     names = {
