@@ -112,7 +112,7 @@ def opening() -> Iterator[Command]:
 TIMES_IN_FORCE = ("gtc", "gtd", "day", "session", "ioc", "fok")
 
 
-def listed_terms(words: Iterable[str]) -> dict[str, int]:
+def listed_terms(words: Iterable[str]) -> dict[str, Any]:
     """The terms of a product's words."""
     names = {
         "collar": "collar_bps", "volatility": "volatility_bps", "reference": "reference_price_fen", "tick": "tick_fen",
