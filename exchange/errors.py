@@ -1,5 +1,5 @@
 """What the exchange refuses, and the sentence that the caller reads; of recalls see `exchange.recall_errors`, of
-capacities `exchange.capacity_errors`.
+capacities `exchange.capacity_errors`, of reference prices `exchange.reference_errors`.
 
 NotFound
 ├── ProductNotFound          404
@@ -9,12 +9,9 @@ Conflict
 ├── ProductTermsFixed        409  the product is listed with other terms
 ├── MarketDayConflict        409  another day is open, or the day lies behind
 ├── PhaseUnsuitable          409  the product's phase does not lead there
-├── PhaseIsFinal             409  no time ends the phase
-├── ReferencePriceInUse      409  the product trades by its reference price now
-└── ReferencePriceOver       409  the product is closed
+└── PhaseIsFinal             409  no time ends the phase
 Refusal
 ├── TermsInvalid             422  a product's terms contradict each other
-├── ReferencePriceInvalid    422  no price that the product may have
 ├── AmountInvalid            422
 ├── CommitmentExceeded       422  more than what is committed
 └── OrderRefused             422  an order or an amendment breaks a rule; a new order's rejection carries the code
@@ -110,30 +107,6 @@ class PhaseIsFinal(Conflict):
     code = "phase_is_final"
     en = "The phase {phase} does not end: leave until out."
     zh = "{phase} 阶段不会结束：请不要填写 until。"
-
-
-class ReferencePriceInUse(Conflict):
-    """Orders are checked against the reference price of a product that trades: it stays until the product is halted."""
-
-    code = "reference_price_in_use"
-    en = "Product {product_id} trades by its reference price now: halt it first."
-    zh = "产品 {product_id} 正按其参考价连续交易：请先暂停该产品。"
-
-
-class ReferencePriceOver(Conflict):
-    """Trading in the product is over, so nothing is measured from its reference price any more."""
-
-    code = "reference_price_over"
-    en = "Trading in product {product_id} is over: its reference price stays as it was."
-    zh = "产品 {product_id} 已停止交易，其参考价不再变更。"
-
-
-class ReferencePriceInvalid(Refusal):
-    """A reference price lies among the prices that the product may have."""
-
-    code = "reference_price_invalid"
-    en = "The reference price must be above zero and not over {high} CNY/kg."
-    zh = "参考价须大于零且不高于 {high} 元/千克。"
 
 
 class TermsInvalid(Refusal):

@@ -19,9 +19,6 @@ from exchange.errors import (
     ProductNotFound,
     ProductTermsFixed,
     ProductUnknown,
-    ReferencePriceInUse,
-    ReferencePriceInvalid,
-    ReferencePriceOver,
     RoleUnsuitable,
     TermsInvalid,
     TraderNotFound,
@@ -66,6 +63,7 @@ from exchange.model import (
     Side,
     Trader,
 )
+from exchange.reference_errors import ReferencePriceInUse, ReferencePriceInvalid, ReferencePriceOver
 from exchange.state import ExchangeState
 from kernel.clock import to_text
 from kernel.messages import Event
