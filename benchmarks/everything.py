@@ -115,7 +115,7 @@ class Flow:
     def _rare(self, at: int) -> Command:
         rng = self._rng
         name = rng.choice((*BUYERS, *PRODUCERS, *HAULIERS, *KEEPERS))
-        product_id = rng.choice(PRODUCTS)[0]
+        product_id, fair = rng.choice(PRODUCTS)[:2]
         return rng.choice((
             c.RingAlarms,
             c.RingAlarms,
@@ -123,6 +123,7 @@ class Flow:
             lambda: c.SetDeadMan(name, rng.choice((0, 1, 60))),
             lambda: c.RequestQuote(name, product_id, None, 3),
             lambda: c.ChangePhase(product_id, rng.choice(("auction", "continuous", "continuous"))),
+            lambda: c.SetReferencePrice(product_id, self._price(fair), "slip", "OP", "K8"),
             lambda: c.KillTrader(name) if rng.random() < 0.2 else c.ReleaseTrader(name),
             lambda: c.ReleaseTrader(name),
             lambda: self._basket(name),

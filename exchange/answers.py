@@ -111,6 +111,13 @@ class BookAnswer(Answer):
     indicative: IndicativeAnswer | None = Field(description="In an auction whose two sides cross.")
 
 
+class ReferencePrice(Body):
+    """Another price to measure collars and volatility bounds from, and why."""
+
+    reference_price: PriceIn
+    reason: Line
+
+
 class PhaseChange(Body):
     """Another phase for a product. An auction that ends is matched first, if what follows takes trades."""
 

@@ -41,6 +41,16 @@ class ChangePhase(Command, frozen=True, gc=False):
     until: int = 0  # when an alarm makes it continuous again; 0: never
 
 
+class SetReferencePrice(Command, frozen=True, gc=False):
+    """Corrects the price that collars and volatility bounds are measured from, while the product does not trade."""
+
+    product_id: str
+    reference_price_fen: int
+    reason: str
+    participant_id: str  # of the operator
+    key_id: str
+
+
 class CloseProduct(Command, frozen=True, gc=False):
     """Ends trading in a product, as when its window begins, and cancels its open orders."""
 
@@ -313,6 +323,7 @@ class ConcludeRecall(Command, frozen=True, gc=False):
 COMMANDS: tuple[type[Command], ...] = (
     ListProduct,
     ChangePhase,
+    SetReferencePrice,
     CloseProduct,
     OpenMarket,
     CloseMarket,

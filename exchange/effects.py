@@ -74,6 +74,14 @@ def uncrossed(state: ExchangeState, event: e.Uncrossed, _at: int, seq: int) -> N
     state.changes.put("exchange_products", event.product_id, book.product)
 
 
+def reference_price_set(state: ExchangeState, event: e.ReferencePriceSet, _at: int, seq: int) -> None:
+    """Orders that rest keep their place and price, in the new collar or not."""
+    book = state.books[event.product_id]
+    book.refer_to(event.reference_price_fen)
+    book.product.event_seq = seq
+    state.changes.put("exchange_products", event.product_id, book.product)
+
+
 def product_closed(state: ExchangeState, event: e.ProductClosed, at: int, seq: int) -> None:
     book = state.close_book(event.product_id)
     assert not book.bids.levels and not book.asks.levels, f"{event.product_id} closes with open orders"
@@ -259,6 +267,7 @@ EFFECTS: dict[type[Event], Effect] = {
     e.ProductListed: product_listed,
     e.PhaseChanged: phase_changed,
     e.Uncrossed: uncrossed,
+    e.ReferencePriceSet: reference_price_set,
     e.ProductClosed: product_closed,
     e.MarketOpened: market_opened,
     e.MarketClosed: market_closed,

@@ -1,5 +1,5 @@
 """What the exchange refuses, and the sentence that the caller reads; of recalls see `exchange.recall_errors`, of
-capacities `exchange.capacity_errors`.
+capacities `exchange.capacity_errors`, of reference prices `exchange.reference_errors`.
 
 NotFound
 ├── ProductNotFound          404
@@ -8,7 +8,8 @@ NotFound
 Conflict
 ├── ProductTermsFixed        409  the product is listed with other terms
 ├── MarketDayConflict        409  another day is open, or the day lies behind
-└── PhaseUnsuitable          409  the product's phase does not lead there
+├── PhaseUnsuitable          409  the product's phase does not lead there
+└── PhaseIsFinal             409  no time ends the phase
 Refusal
 ├── TermsInvalid             422  a product's terms contradict each other
 ├── AmountInvalid            422
@@ -269,11 +270,11 @@ class ProductIsHalted(OrderRefused):
 
 
 class ProductIsFrozen(OrderRefused):
-    """The product is frozen; cancels do not pass either."""
+    """The product is frozen; its owner's cancels do not pass either, but what protects does: see `exchange.model`."""
 
     code = "product_frozen"
-    en = "This product is frozen; nothing is taken, not even cancels."
-    zh = "该产品已冻结，不受理任何请求，包括撤单。"
+    en = "This product is frozen; nothing is taken, not even cancels. Only kill and dead-man switches still end orders."
+    zh = "该产品已冻结，不受理任何请求，包括撤单；仅紧急停止开关与失联保护开关仍可终止订单。"
 
 
 class NotInAuction(OrderRefused):

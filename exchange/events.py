@@ -65,6 +65,20 @@ class Uncrossed(Event, frozen=True, gc=False):
     surplus_loads: int
 
 
+class ReferencePriceSet(Event, frozen=True, gc=False):
+    """Collars and volatility bounds are measured from another price.
+
+    By the operator, ``participant_id`` with the key ``key_id``; or by the end of an auction without a price of its own
+    (both are "" then), where its book would trade over a route.
+    """
+
+    product_id: str
+    reference_price_fen: int
+    reason: str
+    participant_id: str = ""
+    key_id: str = ""
+
+
 class ProductClosed(Event, frozen=True, gc=False):
     """Trading in the product ended; its open orders were cancelled just before."""
 
@@ -369,6 +383,7 @@ EVENTS: tuple[type[Event], ...] = (
     ProductListed,
     PhaseChanged,
     Uncrossed,
+    ReferencePriceSet,
     ProductClosed,
     MarketOpened,
     MarketClosed,

@@ -7,6 +7,10 @@
 One match makes three parties: the buyer of the delivered load buys it ex works and buys its haulage. Only orders that
 rest are combined, never what is implied itself (first generation). The mirrored side (a bid ex works with a bid of
 haulage as a bid delivered) is not made: nobody in it would carry the load.
+
+An implied bid is one that its book would take: on the product's tick and inside its collar, rounded down to both. What
+that leaves over stays with the delivered buyer, who bid it. An implied offer is what its two parts cost, each at the
+price of an order that rests.
 """
 
 from __future__ import annotations
@@ -63,7 +67,10 @@ def best_implied(book: Book, participant_id: str, at: int) -> Implied | None:
             own = participant_id in (first.participant_id, second.participant_id)
         else:
             own = first.participant_id in (participant_id, second.participant_id)
-        if own or price <= 0 or not _calm(route, book, first, second, price):
+            price = min(price, book.high)
+            price -= price % book.product.price_tick_fen
+            own = own or price < book.low
+        if own:
             continue
         if best is not None and (price - best.price_fen_per_kg) * better <= 0:
             continue
@@ -85,15 +92,24 @@ def implied_before(book: Book, order: Order, best_key: int | None, at: int) -> I
     return implied if allowed and (best_key is None or key > best_key) else None
 
 
-def _calm(route: Route, book: Book, first: Order, second: Order, price: int) -> bool:
-    """Whether both legs would trade inside their volatility bounds: an implied match carries no book out of them."""
-    if book is route.delivered:
-        hydrogen, haulage = first.price_fen_per_kg, second.price_fen_per_kg
-    elif book is route.ex_works:
-        hydrogen, haulage = price, second.price_fen_per_kg
-    else:
-        hydrogen, haulage = second.price_fen_per_kg, price
-    return (
-        route.ex_works.calm_low <= hydrogen <= route.ex_works.calm_high
-        and route.haulage.calm_low <= haulage <= route.haulage.calm_high
-    )
+def part_prices(book: Book, implied: Implied) -> tuple[int, int]:
+    """What the two trades of an implied match would cost: the hydrogen, and its haulage."""
+    first, second = implied.first.price_fen_per_kg, implied.second.price_fen_per_kg
+    if book is implied.route.delivered:
+        return first, second
+    price = implied.price_fen_per_kg
+    return (price, second) if book is implied.route.ex_works else (second, price)
+
+
+def carried_out(book: Book, implied: Implied) -> dict[Book, int]:
+    """The books of its route that an implied match would carry out of their volatility bounds, and each one's price.
+
+    The delivered book trades at what both parts cost: so much its buyer pays.
+    """
+    hydrogen, haulage = part_prices(book, implied)
+    prices = hydrogen, haulage, hydrogen + haulage
+    return {
+        part: price
+        for part, price in zip(implied.route.parts(), prices, strict=True)
+        if price < part.calm_low or price > part.calm_high
+    }

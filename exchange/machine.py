@@ -44,6 +44,7 @@ def _decided(decide: Callable[..., list[Event]], timed: bool = False) -> Handler
 HANDLERS: dict[type[Command], Handler] = {
     c.ListProduct: _decided(market.list_product),
     c.ChangePhase: phases.change_phase,
+    c.SetReferencePrice: _decided(market.set_reference_price),
     c.CloseProduct: _decided(market.close_product),
     c.OpenMarket: _decided(market.open_market),
     c.CloseMarket: _decided(market.close_market),

@@ -40,6 +40,7 @@ from exchange.events import (
     ProductClosed,
     ProductListed,
     QuoteRequested,
+    ReferencePriceSet,
     SelfTradeModeSet,
     TraderAdmitted,
     TraderKilled,
@@ -62,10 +63,11 @@ from exchange.model import (
     Side,
     Trader,
 )
+from exchange.reference_errors import ReferencePriceInUse, ReferencePriceInvalid, ReferencePriceOver
 from exchange.state import ExchangeState
 from kernel.clock import to_text
 from kernel.messages import Event
-from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money
+from kernel.quantity import GRAMS_PER_KG, MICROS_PER_S, format_money, format_price
 
 #: A collar of 100 % and more is none.
 BPS_MAX = 9_999
@@ -123,6 +125,24 @@ def _check_terms(command: c.ListProduct) -> None:
     for term, valid in holds.items():
         if not valid:
             raise TermsInvalid(field=term, term=term)
+
+
+def set_reference_price(state: ExchangeState, command: c.SetReferencePrice) -> list[Event]:
+    """Raises ProductNotFound, ReferencePriceOver, ReferencePriceInUse, or ReferencePriceInvalid."""
+    about = {"product_id": command.product_id}
+    if command.product_id not in state.products:
+        raise ProductNotFound(field="product_id", **about)
+    book = state.books.get(command.product_id)
+    if book is None:
+        raise ReferencePriceOver(field="product_id", **about)
+    if book.trading:
+        raise ReferencePriceInUse(field="product_id", **about)
+    product, price = book.product, command.reference_price_fen
+    if not 0 < price <= product.price_max_fen:
+        raise ReferencePriceInvalid(field="reference_price", high=format_price(product.price_max_fen))
+    if price == product.reference_price_fen:
+        return []
+    return [ReferencePriceSet(product.id, price, command.reason, command.participant_id, command.key_id)]
 
 
 def close_product(state: ExchangeState, command: c.CloseProduct) -> list[Event]:

@@ -7,6 +7,9 @@ participant is that participant's choice:
     cancel_oldest   the resting order ends, and the incoming one goes on
     cancel_both     both end
     decrement       both become smaller by the smaller of them, which ends
+
+A match that would carry a book out of its volatility bounds is not made: the book goes into an auction first. Where it
+is the order's own book, the order goes with it; where it is another part of a route, the order goes on without it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from typing import Literal
 
 from exchange.account import Account
 from exchange.book import Book
-from exchange.events import OrderCancelled, OrderReduced, Traded
-from exchange.implied import Implied, implied_before
+from exchange.effects import EFFECTS
+from exchange.events import OrderCancelled, OrderReduced, PhaseChanged, Traded
+from exchange.implied import Implied, carried_out, implied_before, part_prices
 from exchange.level import Level
 from exchange.model import CancelReason, Order
 from exchange.state import (
@@ -30,6 +34,7 @@ from exchange.state import (
     spend,
 )
 from kernel.messages import Event
+from kernel.quantity import MICROS_PER_S
 
 Left = CancelReason | Literal[""]
 
@@ -59,9 +64,9 @@ def trade(
         if routes:
             match = implied_before(book, order, keys[-1] if keys else None, at)
             if match is not None:
-                loads = min(open_loads, match.loads)
-                expire_before(state, match, at, seq, events)
-                trade_id, price = _trade_implied(state, book, order, match, loads, at, seq, events)
+                loads, price, trade_id, left = _trade_implied(
+                    state, book, order, match, trade_id, at, seq, events
+                )  # fmt: skip
                 filled += loads
                 paid += loads * price
                 continue
@@ -161,6 +166,14 @@ def meet_own(
     return ""
 
 
+def interrupt(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
+    """Halts a book that would trade too far from its reference price into an auction."""
+    until = at + book.product.auction_s * MICROS_PER_S
+    changed = PhaseChanged(book.product.id, "auction", "volatility", until)
+    EFFECTS[PhaseChanged](state, changed, at, seq + len(events))
+    events.append(changed)
+
+
 # --- implied matches
 
 
@@ -180,11 +193,7 @@ def implied_trades(book: Book, order: Order, implied: Implied, loads: int, trade
     if book is not route.delivered:
         delivered = implied.first
         ex_works, haulage = (order, implied.second) if book is route.ex_works else (implied.second, order)
-    hydrogen_price, haulage_price = ex_works.price_fen_per_kg, haulage.price_fen_per_kg
-    if ex_works is order:
-        hydrogen_price = implied.price_fen_per_kg
-    elif haulage is order:
-        haulage_price = implied.price_fen_per_kg
+    hydrogen_price, haulage_price = part_prices(book, implied)
     return (
         Traded(
             trade_id, route.haulage.product.id, haulage_price, loads, delivered.participant_id,
@@ -198,11 +207,22 @@ def implied_trades(book: Book, order: Order, implied: Implied, loads: int, trade
 
 
 def _trade_implied(
-    state: ExchangeState, book: Book, order: Order, implied: Implied, loads: int, at: int, seq: int,
+    state: ExchangeState, book: Book, order: Order, implied: Implied, last: int, at: int, seq: int,
     events: list[Event],
-) -> tuple[int, int]:  # fmt: skip
-    """Makes the two trades of an implied match; gives the number and the price of the order's own leg."""
-    route = implied.route
+) -> tuple[int, int, int, Left]:  # fmt: skip
+    """Makes the two trades of an implied match; gives loads, price and number of the order's own leg.
+
+    Makes none that would carry a book out of its bounds: others are halted, for the order's own the reason is given.
+    ``last`` is the order's last trade until then.
+    """
+    wild = carried_out(book, implied)
+    for part in wild:
+        if part is not book:
+            interrupt(state, part, at, seq, events)
+    if wild:
+        return 0, 0, last, "volatility" if book in wild else ""
+    expire_before(state, implied, at, seq, events)
+    route, loads = implied.route, min(order.open_loads, implied.loads)
     haulage, hydrogen = implied_trades(book, order, implied, loads, seq + len(events))
     delivered = order if book is route.delivered else implied.first
     for traded, part in ((haulage, route.haulage), (hydrogen, route.ex_works)):
@@ -217,4 +237,28 @@ def _trade_implied(
         fill_head(state, route.delivered, route.delivered.bids, delivered, hydrogen, at)
     order.open_loads -= loads
     own = haulage if book is route.haulage else hydrogen
-    return own.trade_id, own.price_fen_per_kg
+    return loads, own.price_fen_per_kg, own.trade_id, ""
+
+
+def cross_route(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> bool:
+    """Trades the best delivered bid, in its place, where routes came to cross it without an order coming in: a cancel
+    can uncover an offer, an auction can end. Halts the books instead that this would carry out of their bounds."""
+    if book.product.kind != "delivered" or not book.continuous:
+        return False
+    order = book.bids.first(at)
+    match = None if order is None else implied_before(book, order, None, at)
+    if order is None or match is None:
+        return False
+    wild = carried_out(book, match)
+    for part in wild:
+        interrupt(state, part, at, seq, events)
+    if wild:
+        return True
+    while (head := book.bids.head()) is not order:
+        cancel(state, head, "expired", at, seq, events)
+    expire_before(state, match, at, seq, events)
+    loads = min(order.open_loads, match.loads)
+    for traded in implied_trades(book, order, match, loads, seq + len(events)):
+        EFFECTS[Traded](state, traded, at, traded.trade_id)
+        events.append(traded)
+    return True

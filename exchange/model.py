@@ -30,7 +30,8 @@ ProductStatus = Literal["open", "closed"]
 #:     auction      collects; matches all at one price when the auction ends
 #:     continuous   matches as they come
 #:     halted       takes none; cancels pass
-#:     frozen       takes none, and cancels neither
+#:     frozen       takes none, and its owners' cancels neither; what protects still ends orders: kill and dead-man
+#:                  switches, cancel on disconnect, suspension, an order's time, the product's close
 #:     closed       ended, its orders cancelled
 #:     expired      closed, and its delivery window is over
 Phase = Literal["pending", "auction", "continuous", "halted", "frozen", "closed", "expired"]

@@ -63,6 +63,9 @@ TOLD: dict[type[Event], Told] = {
     e.ProductListed: Told("product.listed", "a product is listed", "产品上市", public=True),
     e.PhaseChanged: Told("product.phase_changed", "a book is in another phase", "交易阶段变更", public=True),
     e.Uncrossed: Told("product.uncrossed", "an auction ended", "集合竞价结束", public=True),
+    e.ReferencePriceSet: Told(
+        "product.reference_price_set", "collars and bounds are measured from another price", "参考价已更改", public=True
+    ),
     e.ProductClosed: Told("product.closed", "trading in a product ended", "产品停止交易", public=True),
     e.QuoteRequested: Told("quote.requested", "somebody asks for quotes", "有人询价", public=True),
     e.MarketOpened: Told("market.opened", "orders are taken", "市场开市", public=True),
@@ -70,7 +73,8 @@ TOLD: dict[type[Event], Told] = {
     e.MarketHalted: Told("market.halted", "only cancels pass", "市场暂停", public=True),
     e.MarketResumed: Told("market.resumed", "the halt is over", "市场恢复", public=True),
 }
-_PARTY = frozenset({"participant_id"})
+#: What the market does not hear: who asks for quotes, and which of the operator's people decided.
+_WHO = frozenset({"participant_id", "key_id"})
 _OF_TRADE = frozenset({"buy_order_id", "sell_order_id", "taker_order_id"})
 
 
@@ -113,7 +117,7 @@ def _notices(one: Recorded, orders: dict[int, Any]) -> Iterator[Notice]:
     elif isinstance(event, e.RECALL_EVENTS):
         yield from _of_recall(one, event)
     elif told.public:
-        yield notice(told, one, "", rendered(event, _PARTY))
+        yield notice(told, one, "", rendered(event, _WHO))
     else:
         yield notice(told, one, event.participant_id, rendered(event))  # type: ignore[attr-defined]
 

@@ -25,10 +25,9 @@ from exchange.account import Account
 from exchange.book import Book, agreement_of
 from exchange.commands import CancelOrder, CancelOrders, PlaceOrder
 from exchange.effects import EFFECTS
-from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, PhaseChanged, Traded
-from exchange.implied import implied_before
-from exchange.matching import Left, cancel, expire_before, implied_trades, meet_own, trade
-from exchange.model import NEVER, CancelReason, Order
+from exchange.events import OrderCancelled, OrderElected, OrderPlaced, OrderRejected, Traded
+from exchange.matching import Left, cancel, cross_route, interrupt, meet_own, trade
+from exchange.model import NEVER, CancelReason, Order, SelfTradeMode
 from exchange.rehearsal import fillable
 from exchange.rules import entry_breach, needs_breach
 from exchange.state import (
@@ -39,7 +38,6 @@ from exchange.state import (
     order_rejected,
 )
 from kernel.messages import Event
-from kernel.quantity import MICROS_PER_S
 
 #: Of orders without options; others ask for more than one look.
 PLAIN_TIMES = frozenset({"gtc", "day", "session", "ioc"})
@@ -187,7 +185,7 @@ def _rest_or_end(
     terms = order.terms
     time_in_force = terms.time_in_force
     if left == "volatility":
-        _interrupt(state, book, at, seq, events)
+        interrupt(state, book, at, seq, events)
         if time_in_force not in ("ioc", "fok"):
             _join_auction(state, book, account, order, at, seq, events)
             return
@@ -222,14 +220,6 @@ def _end(
     ended = OrderCancelled(order.id, order.open_loads, reason)
     end_order(state, book, order, reason, at, seq + len(events))
     events.append(ended)
-
-
-def _interrupt(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
-    """Halts a book that would trade too far from its reference price into an auction."""
-    until = at + book.product.auction_s * MICROS_PER_S
-    changed = PhaseChanged(book.product.id, "auction", "volatility", until)
-    EFFECTS[PhaseChanged](state, changed, at, seq + len(events))
-    events.append(changed)
 
 
 def _join_auction(
@@ -299,7 +289,7 @@ def _settle(state: ExchangeState, books: dict[str, Book], at: int, seq: int, eve
             goes_on = product_id not in calm and (
                 _elect(state, book, at, seq, events) or _fill_one(state, book, at, seq, events)
             )
-            if goes_on or _cross_route(state, book, at, seq, events):
+            if goes_on or cross_route(state, book, at, seq, events):
                 implied = any(isinstance(event, Traded) and event.leg for event in events[before:])
                 touched = _touched(book) if implied else {book}
                 calm.difference_update(one.product.id for one in touched)
@@ -372,7 +362,7 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
             mode = account.trader.self_trade_mode
             if order.expires_at <= at or order.open_loads >= failed.get(order.participant_id, NEVER):
                 continue
-            if not fillable(book, order, mode, order.open_loads, at, implied=False):
+            if not _fills_whole(book, order, mode, at):
                 failed[order.participant_id] = order.open_loads
                 continue
             book.drop(order)
@@ -383,23 +373,10 @@ def _fill_one(state: ExchangeState, book: Book, at: int, seq: int, events: list[
     return False
 
 
-def _cross_route(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> bool:
-    """Trades the best delivered bid, in its place, where routes came to cross it without an order coming in: a cancel
-    can uncover an offer, an auction can end."""
-    if book.product.kind != "delivered" or not book.continuous:
-        return False
-    order = book.bids.first(at)
-    match = None if order is None else implied_before(book, order, None, at)
-    if order is None or match is None:
-        return False
-    while (head := book.bids.head()) is not order:
-        cancel(state, head, "expired", at, seq, events)
-    expire_before(state, match, at, seq, events)
-    loads = min(order.open_loads, match.loads)
-    for traded in implied_trades(book, order, match, loads, seq + len(events)):
-        EFFECTS[Traded](state, traded, at, traded.trade_id)
-        events.append(traded)
-    return True
+def _fills_whole(book: Book, order: Order, mode: SelfTradeMode, at: int) -> bool:
+    """Whether the other side can fill an all-or-none order, and no route would halt the book before it is filled."""
+    loads = order.open_loads
+    return fillable(book, order, mode, loads, at, implied=False) and fillable(book, order, mode, loads, at)
 
 
 # --- what its owner asks of it later
@@ -424,7 +401,7 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
 
 
 def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int) -> list[Event]:
-    """Cancels what fits, oldest first and each once; what is frozen stays."""
+    """Cancels what fits, oldest first and each once. What is frozen stays, but for what ends with its connection."""
     events: list[Event] = []
     named = (state.orders[order_id] for order_id in dict.fromkeys(command.order_ids) if order_id in state.orders)
     fitting = [
@@ -435,7 +412,7 @@ def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int
         and command.side in (None, order.terms.side)
         and command.key_id in ("", order.key_id)
         and (not command.on_disconnect_only or _ends_on_disconnect(order))
-        and state.books[order.terms.product_id].product.phase != "frozen"
+        and (command.on_disconnect_only or state.books[order.terms.product_id].product.phase != "frozen")
     ]
     for order in sorted(fitting, key=lambda one: one.id):
         cancel(state, order, command.reason, at, seq, events)

@@ -9,7 +9,8 @@ from exchange.book import Book, Ladder
 from exchange.commands import ChangePhase, RingAlarms
 from exchange.effects import EFFECTS
 from exchange.errors import MarketIsClosed, MarketIsHalted, PhaseIsFinal, PhaseUnsuitable, ProductNotFound
-from exchange.events import DeadManSet, PhaseChanged, Traded, Uncrossed
+from exchange.events import DeadManSet, PhaseChanged, ReferencePriceSet, Traded, Uncrossed
+from exchange.implied import carried_out, implied_before
 from exchange.market import cancellations
 from exchange.matching import cancel
 from exchange.model import Phase
@@ -70,12 +71,13 @@ def _move(
     events: list[Event],
 ) -> None:  # fmt: skip
     book = state.books.get(product_id)
-    if book is not None and phase == "continuous":
-        _uncross(state, book, at, seq, events)
+    found = book is not None and phase == "continuous" and _uncross(state, book, at, seq, events)
     changed = PhaseChanged(product_id, phase, reason, until)
     EFFECTS[PhaseChanged](state, changed, at, seq + len(events))
     events.append(changed)
     if book is not None and phase == "continuous" and (book.aside or book.routes):
+        if not found:
+            _refer_to_routes(state, book, at, seq, events)
         aftermath(state, book, at, seq, events)
 
 
@@ -93,14 +95,15 @@ def _open(ladder: Ladder) -> list[tuple[int, int]]:
     return [(order.price_fen_per_kg, order.open_loads) for order in ladder.orders()]
 
 
-def _uncross(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
-    """Trades what crosses at one price, by price and time. Nobody meets its own there: see `orders._join_auction`."""
+def _uncross(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> bool:
+    """Trades what crosses at one price, by price and time; gives whether anything did. Nobody meets its own there: see
+    `orders._join_auction`."""
     for ladder in (book.bids, book.asks):
         for order in [order for order in ladder.orders() if order.expires_at <= at]:
             cancel(state, order, "expired", at, seq, events)
     outcome = indicative(book)
     if outcome is None:
-        return
+        return False
     crossed = Uncrossed(book.product.id, *outcome)
     EFFECTS[Uncrossed](state, crossed, at, seq + len(events))
     events.append(crossed)
@@ -115,6 +118,26 @@ def _uncross(state: ExchangeState, book: Book, at: int, seq: int, events: list[E
         EFFECTS[Traded](state, traded, at, traded.trade_id)
         events.append(traded)
         left -= loads
+    return True
+
+
+def _refer_to_routes(state: ExchangeState, book: Book, at: int, seq: int, events: list[Event]) -> None:
+    """Makes the price at which a book now trades over a route its reference, where an auction ended without one.
+
+    As a direct match too far away trades in the auction that it led to, an implied one does after it. Without this it
+    would halt the book again and again.
+    """
+    if not book.trading:
+        return
+    for route in book.routes:
+        bid = route.delivered.bids.first(at)
+        match = None if bid is None else implied_before(route.delivered, bid, None, at)
+        price = None if match is None else carried_out(route.delivered, match).get(book)
+        if price is not None:
+            moved = ReferencePriceSet(book.product.id, price, "auction")
+            EFFECTS[ReferencePriceSet](state, moved, at, seq + len(events))
+            events.append(moved)
+            return
 
 
 def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -> list[Event]:

@@ -18,6 +18,7 @@ from exchange.answers import (
     PhaseChange,
     ProductAnswer,
     PublicTrade,
+    ReferencePrice,
 )
 from exchange.candles import INTERVAL_US, Interval, candles_of
 from exchange.errors import ProductNotFound, TermsInvalid
@@ -107,6 +108,24 @@ def product_routes(service: ExchangeService) -> APIRouter:
             await service.execute(call, command, f"POST /v1/products/{product_id}/phase")
         except ProductNotFound as error:
             raise ProductNotFound(field="product_id", product_id=product_id) from error
+        return _as_it_stands(await service.product(product_id))
+
+    @routes.put(
+        "/v1/products/{product_id}/reference-price",
+        responses=problems(401, 403, 404, 409, 413, 422, 429, 503),
+        operation_id="setReferencePrice",
+    )
+    async def set_reference_price(
+        product_id: ProductId, body: ReferencePrice, call: Caller, idempotency_key: IdempotencyKey = None
+    ) -> ProductAnswer:
+        """Corrects the price that collars and volatility bounds are measured from; answers the product as it then
+        stands. The product must not be trading: halt it first, or while the market is closed or halted. Orders that
+        rest stay where they are; what is asked of them next must keep the new collar. Scope: operate."""
+        principal = call.require("operate")
+        command = commands.SetReferencePrice(
+            product_id, body.reference_price, body.reason, principal.participant_id, principal.key_id
+        )
+        await service.execute(call, command, f"PUT /v1/products/{product_id}/reference-price")
         return _as_it_stands(await service.product(product_id))
 
     @routes.get(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import copy
 
 from exchange.book import Book, Ladder, Route
-from exchange.implied import implied_before, implies_offers
+from exchange.implied import carried_out, implied_before, implies_offers
 from exchange.model import Order, SelfTradeMode, clip_price
 from exchange.state import show
 
@@ -44,14 +44,12 @@ class _Draft(Ladder):
 
 def fillable(book: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int, *, implied: bool = True) -> bool:
     """Whether `matching.trade` would fill ``wanted`` loads of an order; changes nothing."""
+    if implied and book.routes and (order.terms.side == "buy") == implies_offers(book):
+        return _fills(_with_routes(book, at), order, mode, wanted, at)
     draft = copy(book)
     draft.routes = []
     draft.bids, draft.asks = _Draft(book.bids, at), _Draft(book.asks, at)
-    if _fills(draft, order, mode, wanted, at):
-        return True
-    if not (implied and book.routes and (order.terms.side == "buy") == implies_offers(book)):
-        return False
-    return _fills(_with_routes(book, at), order, mode, wanted, at)
+    return _fills(draft, order, mode, wanted, at)
 
 
 def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int) -> bool:
@@ -63,6 +61,13 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
         keys = ladder.keys
         match = implied_before(draft, order, keys[-1] if keys else None, at)
         if match is not None:
+            wild = carried_out(draft, match)
+            if draft in wild:
+                return False
+            for part in wild:
+                part.continuous = False  # halted, and the order goes on without its routes
+            if wild:
+                continue
             loads = min(wanted, match.loads)
             for leg in (match.first, match.second):
                 part = next(one for one in match.route.parts() if one.product.id == leg.terms.product_id)

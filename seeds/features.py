@@ -50,6 +50,7 @@ FEATURES: tuple[Feature, ...] = (
             ("refused_by_rate", "refused_by_collar")),
     Feature("volatility halts, auctions after them", "波动中断、其后集合撮合",
             ("volatility_halts", "volatility_auctions")),
+    Feature("reference prices corrected", "参考价更正", ("references_corrected",)),
     Feature("auctions matched: opening, closing", "集合撮合：开盘、收盘", ("opening_auctions", "closing_auctions")),
     Feature("books that collected by the calendar", "按日历进入集合竞价", ("calendar_phases",)),
     Feature("implied matches of three parties", "三方隐含成交", ("implied_matches",)),

@@ -101,6 +101,7 @@ class Ledger:
             e.MarketClosed: self._close,
             e.PhaseChanged: self._change_phase,
             e.Uncrossed: self._uncross,
+            e.ReferencePriceSet: self._refer,
         }
 
     def learn_keys(self, register: Iterable[Recorded]) -> None:
@@ -238,6 +239,9 @@ class Ledger:
             why = "closing" if self._is_open else "opening"  # books collect before the market opens
         self.counts["volatility_halts"] += why == "volatility"
         self._collecting[event.product_id] = why
+
+    def _refer(self, event: e.ReferencePriceSet, _seq: int, _at: int) -> None:
+        self.counts["references_corrected"] += bool(event.key_id)  # the others are auctions'
 
     def _uncross(self, event: e.Uncrossed, _seq: int, _at: int) -> None:
         self.counts[f"{self._collecting.get(event.product_id, 'other')}_auctions"] += 1

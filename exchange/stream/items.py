@@ -26,7 +26,15 @@ from exchange.stream.said_own import (
     TraderItem,
 )
 from exchange.stream.said_prints import RecalledItem, TradeItem
-from exchange.stream.said_status import AuctionItem, ListedItem, MarketItem, PhaseItem, QuoteRequestItem, StatusItem
+from exchange.stream.said_status import (
+    AuctionItem,
+    ListedItem,
+    MarketItem,
+    PhaseItem,
+    QuoteRequestItem,
+    ReferencePriceItem,
+    StatusItem,
+)
 from kernel.clock import to_text
 from kernel.messages import Event, Recorded
 from kernel.quantity import divide_half_even, format_money
@@ -83,6 +91,9 @@ _STATUS: dict[type[Event], Callable[[Any, int, str], StatusItem]] = {
     ),
     e.PhaseChanged: _phase,
     e.Uncrossed: _auction,
+    e.ReferencePriceSet: lambda event, seq, at: ReferencePriceItem(
+        seq=seq, at=at, product_id=event.product_id, price=price_text(event.reference_price_fen), reason=event.reason
+    ),
     e.MarketOpened: lambda event, seq, at: MarketItem(seq=seq, at=at, change="opened", day=event.day),
     e.MarketClosed: lambda event, seq, at: MarketItem(seq=seq, at=at, change="closed", day=event.day),
     e.MarketHalted: lambda event, seq, at: MarketItem(seq=seq, at=at, change="halted", reason=event.reason),

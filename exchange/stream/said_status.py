@@ -24,6 +24,15 @@ class PhaseItem(Item, frozen=True, tag="phase", kw_only=True):
     until: str | None = None
 
 
+class ReferencePriceItem(Item, frozen=True, tag="reference_price", kw_only=True):
+    """Collars and volatility bounds are measured from another price: the operator corrected it, or an auction without a
+    price of its own ended where the product trades over a route. A price that an auction found is an ``auction``."""
+
+    product_id: str
+    price: str
+    reason: str
+
+
 class MarketItem(Item, frozen=True, tag="market", kw_only=True):
     """The market opened or closed, or its kill switch was pulled or released."""
 
@@ -59,7 +68,7 @@ class IndicativeItem(Item, frozen=True, tag="indicative", kw_only=True):
     surplus_loads: int
 
 
-StatusItem = ListedItem | PhaseItem | MarketItem | QuoteRequestItem | AuctionItem | IndicativeItem
+StatusItem = ListedItem | PhaseItem | ReferencePriceItem | MarketItem | QuoteRequestItem | AuctionItem | IndicativeItem
 
 
 class ProductStatusPart(Part, frozen=True, gc=False):

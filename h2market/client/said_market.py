@@ -185,6 +185,14 @@ class PhaseEvent(Event, frozen=True, tag="phase"):
     until: datetime | None = None
 
 
+class ReferencePriceEvent(Event, frozen=True, tag="reference_price"):
+    """Collars and volatility bounds are measured from another price, which no auction found."""
+
+    product_id: str
+    price: Decimal
+    reason: str
+
+
 class MarketEvent(Event, frozen=True, tag="market"):
     """The market opened or closed, or its kill switch was pulled or released."""
 
@@ -219,7 +227,9 @@ class IndicativeEvent(Event, frozen=True, tag="indicative"):
     surplus_loads: int = 0
 
 
-AnyStatusEvent = ListedEvent | PhaseEvent | MarketEvent | QuoteRequestEvent | AuctionEvent | IndicativeEvent
+AnyStatusEvent = (
+    ListedEvent | PhaseEvent | ReferencePriceEvent | MarketEvent | QuoteRequestEvent | AuctionEvent | IndicativeEvent
+)
 
 
 class ProductStatus(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Call auctions: the opening, a halt by volatility, the closing; and the collar that a slip of the pen runs into."""
+"""Call auctions: the opening, a halt by volatility, the closing; and the prices that slips of the pen run into."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ def open_the_night(stage: Stage) -> None:
     night = stage.night
     with Refusal("not_in_auction"):
         stage.buy(PAULOWNIA, night.gas, 0, 1, time_in_force="ioc")
+    _correct_the_reference(stage)
     _cross(stage, FROSTFORD, GREENSAIL)
+
+
+def _correct_the_reference(stage: Stage) -> None:
+    """The operator writes the reference price of delivered hydrogen anew, makes a slip, and corrects it in time."""
+    book = stage.night.delivered
+    path = f"/v1/products/{book.product_id}/reference-price"
+    for above, reason in ((1_000, "as assessed this morning"), (0, "a slip in the last one")):
+        price = stage.price(book, above)
+        product = stage.operator.put(path, {"reference_price": price, "reason": reason})
+        assert product["reference_price"] == price, f"{product}"
 
 
 def close_the_day(stage: Stage) -> None:

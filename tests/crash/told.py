@@ -150,6 +150,9 @@ def _status(one: Logged) -> Item | None:
         case "PhaseChanged":
             until = _at(event["until"]) if event["until"] else None
             return {"event": "phase", **about, "phase": event["phase"], "reason": event["reason"], "until": until}
+        case "ReferencePriceSet":
+            price = _decimal(event["reference_price_fen"])
+            return {"event": "reference_price", **about, "price": price, "reason": event["reason"]}
         case "QuoteRequested":
             return {"event": "quote_request", **about, "loads": event["loads"], "side": event["side"]}
         case "Uncrossed":

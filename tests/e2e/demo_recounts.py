@@ -107,6 +107,7 @@ RECOUNTS: dict[str, str] = {
     "own_kill_switches": _TOLD + f"type = 'TraderKilled' AND NOT {said('by_operator')}",
     "operator_kill_switches": _TOLD + f"type = 'TraderKilled' AND {said('by_operator')}",
     "volatility_halts": _TOLD + f"type = 'PhaseChanged' AND {said('reason')} = 'volatility'",
+    "references_corrected": _TOLD + f"type = 'ReferencePriceSet' AND {said('participant_id')} <> ''",
     "calendar_phases": _TOLD + f"type = 'PhaseChanged' AND {said('reason')} = 'calendar'",
     "opening_auctions": _TOLD + f"type = 'Uncrossed' AND at = (SELECT min(at) FROM {_OPENED}) + 600000000",
     "closing_auctions": _TOLD + "type = 'Uncrossed' AND at = "

@@ -235,7 +235,7 @@ class Reference(Recalls):
             and command.side in (None, o.side)
             and command.key_id in ("", o.key)
             and (o.options.cancel_on_disconnect or not command.on_disconnect_only)
-            and self.phases[o.terms.product_id] != "frozen"
+            and (command.on_disconnect_only or self.phases[o.terms.product_id] != "frozen")
         ]
         self.end(self.oldest(fitting), command.reason)
         if fitting:
@@ -358,11 +358,39 @@ class Reference(Recalls):
         self.move(name, command.phase, command.reason, command.until)
 
     def move(self, name: str, phase: Phase, reason: str, until: int) -> None:
-        if phase == "continuous":
-            self.uncross(name)
+        found = phase == "continuous" and self.uncross(name)
         self.change_phase(name, phase, reason, until)
         if phase == "continuous":
+            if not found:
+                self.refer_to_routes(name)
             self.settle(name)
+
+    def refer_to_routes(self, name: str) -> None:
+        """An auction without a price of its own, where a route crosses too far away: it trades there now."""
+        if not self.is_open or self.halted:
+            return
+        for route in self.routes():
+            bids = self.living(route[2], "buy")
+            match = self.implied_for(bids[0]) if name in route and bids and self.trading(route[2]) else None
+            wild = self.carried_out(match) if match else {}
+            if name in wild:
+                self.references[name] = wild[name]
+                self.events.append(e.ReferencePriceSet(name, wild[name], "auction"))
+                return
+
+    def SetReferencePrice(self, command: c.SetReferencePrice) -> None:  # noqa: N802
+        name, price = command.product_id, command.reference_price_fen
+        if name not in self.products:
+            raise Refused("product_not_found")
+        if self.phases[name] in ("closed", "expired"):
+            raise Refused("reference_price_over")
+        if self.trading(name) and self.is_open and not self.halted:
+            raise Refused("reference_price_in_use")
+        if not 0 < price <= self.products[name].price_max_fen:
+            raise Refused("reference_price_invalid")
+        if self.references[name] != price:
+            self.references[name] = price
+            self.events.append(e.ReferencePriceSet(name, price, command.reason, command.participant_id, command.key_id))
 
     def outcome(self, name: str, expired: bool = False) -> tuple[int, int, int] | None:
         """Price, loads and surplus of an auction, or None."""
@@ -370,12 +398,12 @@ class Reference(Recalls):
         bids, asks = ([(o.price, o.open) for o in side] for side in sides)
         return rules.uncross(bids, asks, self.references[name], self.products[name].price_tick_fen)
 
-    def uncross(self, name: str) -> None:
+    def uncross(self, name: str) -> bool:
         for side in ("buy", "sell"):
             self.end([o for o in self.side(name, side) if o.expires <= self.at], "expired")
         outcome = self.outcome(name)
         if outcome is None:
-            return
+            return False
         price, left, _ = outcome
         self.events.append(e.Uncrossed(name, *outcome))
         self.references[name] = self.last[name] = price
@@ -387,6 +415,7 @@ class Reference(Recalls):
             for order in (buy, sell):
                 self.fill(order, loads, incoming=True)
             left -= loads
+        return True
 
     def RingAlarms(self, command: c.RingAlarms) -> None:  # noqa: N802
         due = [o for o in self.orders if o.expires <= self.at]

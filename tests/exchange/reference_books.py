@@ -77,6 +77,7 @@ class Match(NamedTuple):
     hydrogen: Held | None
     haulage: Held | None
     delivered: Held | None
+    route: tuple[str, str, str]  # hydrogen, haulage and delivered hydrogen
 
     def others(self) -> list[Held]:
         """The two that rest, in the order in which the routes are read."""
@@ -249,12 +250,32 @@ class Books:
                 continue
             x_price = hydrogen.price if hydrogen else delivered.price - haulage.price if delivered and haulage else 0
             h_price = haulage.price if haulage else delivered.price - hydrogen.price if delivered and hydrogen else 0
-            price = {"ex_works": x_price, "haulage": h_price, "delivered": x_price + h_price}[kind]
-            if price <= 0 or not self.calm(x, x_price) or not self.calm(h, h_price):
-                continue
+            price = x_price + h_price
+            if kind != "delivered":  # a bid that the book would take
+                low, high = self.collar(self.products[product_id])
+                tick = self.products[product_id].price_tick_fen
+                price = min(x_price if kind == "ex_works" else h_price, high) // tick * tick
+                if price < low:
+                    continue
             if best is None or (price < best.price if kind == "delivered" else price > best.price):
-                best = Match(price, hydrogen, haulage, delivered)
+                best = Match(price, hydrogen, haulage, delivered, route)
         return best
+
+    def carried_out(self, match: Match) -> dict[str, int]:
+        """The products that a match would carry out of their volatility bounds, and their prices."""
+        if match.hydrogen and match.haulage:
+            x_price, h_price = match.hydrogen.price, match.haulage.price
+        elif match.haulage:
+            x_price, h_price = match.price, match.haulage.price
+        else:
+            assert match.hydrogen is not None
+            x_price, h_price = match.hydrogen.price, match.price
+        prices = dict(zip(match.route, (x_price, h_price, x_price + h_price), strict=True))
+        return {name: price for name, price in prices.items() if not self.calm(name, price)}
+
+    def interrupt(self, product_id: str) -> None:
+        until = self.at + self.products[product_id].auction_s * SECOND
+        self.change_phase(product_id, "auction", "volatility", until)
 
     def implied_for(self, order: Held) -> Match | None:
         """The implied match that an order's limit allows."""
@@ -263,8 +284,15 @@ class Books:
         match = self.implied(order.terms.product_id, order.who)
         return match if match is not None and order.meets(match.price) else None
 
-    def trade_implied(self, order: Held, match: Match) -> None:
-        """Two trades for the delivered buyer: its haulage, its hydrogen."""
+    def trade_implied(self, order: Held, match: Match) -> bool:
+        """Two trades for the delivered buyer: its haulage, its hydrogen. Others that would trade too far away are
+        halted instead; False where the order's own product would."""
+        wild = self.carried_out(match)
+        for name in wild:
+            if name != order.terms.product_id:
+                self.interrupt(name)
+        if wild:
+            return order.terms.product_id not in wild
         for other in match.others():
             ahead = self.side(other.terms.product_id, other.side)
             self.end(ahead[: ahead.index(other)], "expired")
@@ -276,6 +304,7 @@ class Books:
             self.print(sell.terms.product_id, price, loads, delivered, sell, order.id, leg)
         for one in (haulage, hydrogen, delivered):
             self.fill(one, loads, incoming=one is order)
+        return True
 
     # -- trading
 
@@ -335,7 +364,8 @@ class Books:
             if match is not None:
                 sign = -1 if order.side == "buy" else 1
                 if head is None or match.price * sign > head.price * sign:
-                    self.trade_implied(order, match)
+                    if not self.trade_implied(order, match):
+                        return "volatility"
                     continue
             if head is None or not order.meets(head.price):
                 return ""
@@ -384,8 +414,7 @@ class Books:
         if order.open == 0:
             return
         if reason == "volatility":
-            until = self.at + order.product.auction_s * SECOND
-            self.change_phase(product_id, "auction", "volatility", until)
+            self.interrupt(product_id)
             if tif not in ("ioc", "fok"):
                 self.collect(order)
                 return
@@ -455,7 +484,8 @@ class Books:
     def fill_whole(self, product_id: str) -> bool:
         for side, sign in (("buy", -1), ("sell", 1)):
             for order in sorted(self.waiting(product_id, "whole", side), key=lambda o: (o.price * sign, o.rank)):
-                if order.expires > self.at and self.would_fill(order, order.open, implied=False):
+                tries = order.expires > self.at and self.would_fill(order, order.open, implied=False)
+                if tries and self.would_fill(order, order.open):
                     self.trade(order)
                     return True
         return False
@@ -467,7 +497,9 @@ class Books:
         match = self.implied_for(bids[0]) if bids else None
         if match is None:
             return False
-        ahead = self.side(product_id, "buy")
-        self.end(ahead[: ahead.index(bids[0])], "expired")
-        self.trade_implied(bids[0], match)
+        if not self.carried_out(match):
+            ahead = self.side(product_id, "buy")
+            self.end(ahead[: ahead.index(bids[0])], "expired")
+        if not self.trade_implied(bids[0], match):
+            self.interrupt(product_id)
         return True

@@ -28,6 +28,9 @@ rejected. A refusal is written ``error code``; no event is ``nothing``. What sta
 
 A mass cancel is ``sweep``; ``sweep B1 named a b`` names its orders.
 
+``ex-works``, ``haulage`` and ``delivered`` list a product at a hub, with further terms where they matter:
+``delivered E LINFEN volatility:1000 reference:150 tick:5`` (bounds in basis points of the reference price).
+
 A trade is known by the names of its two orders, a recall by its trade; keys of the operator are K8 and K9:
 
     recall B1 a b               | recall-asked a b             a party, or OP for the operator, asks for the trade back
@@ -47,7 +50,7 @@ and D make a route: hydrogen at Taiyuan, its haulage to Linfen, hydrogen deliver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
@@ -108,21 +111,33 @@ def opening() -> Iterator[Command]:
 
 TIMES_IN_FORCE = ("gtc", "gtd", "day", "session", "ioc", "fok")
 
+
+def listed_terms(words: Iterable[str]) -> dict[str, Any]:
+    """The terms of a product's words."""
+    names = {
+        "collar": "collar_bps", "volatility": "volatility_bps", "reference": "reference_price_fen", "tick": "tick_fen",
+    }  # fmt: skip
+    return {names[name]: int(value) for name, _, value in (word.partition(":") for word in words)}
+
+
 OTHER_COMMANDS: dict[str, Callable[..., Command]] = {
     "close": c.CloseProduct,
     "list": lambda product_id, tick: product(product_id, tick_fen=int(tick)),
     "guarded": lambda product_id, collar, volatility, reference: product(
         product_id, collar_bps=int(collar), volatility_bps=int(volatility), reference_price_fen=int(reference)
     ),
-    "ex-works": lambda product_id, hub: product(product_id, hub=hub),
-    "haulage": lambda product_id, hub, destination: product(product_id, "haulage", destination, hub=hub),
-    "delivered": lambda product_id, hub: product(product_id, "delivered", hub=hub),
+    "ex-works": lambda product_id, hub, *terms: product(product_id, hub=hub, **listed_terms(terms)),
+    "haulage": lambda product_id, hub, destination, *terms: product(
+        product_id, "haulage", destination, hub=hub, **listed_terms(terms)
+    ),
+    "delivered": lambda product_id, hub, *terms: product(product_id, "delivered", hub=hub, **listed_terms(terms)),
     "delivered-guarded": lambda product_id, hub, collar, reference: product(
         product_id, "delivered", hub=hub, collar_bps=int(collar), reference_price_fen=int(reference)
     ),
     "pending": lambda product_id: product(product_id, phase="pending"),
     "phase": c.ChangePhase,
     "phase-until": lambda product_id, phase, until: c.ChangePhase(product_id, phase, "operator", int(until)),
+    "refer": lambda product_id, price: c.SetReferencePrice(product_id, int(price), "wrong", "OP", "K8"),
     "open": c.OpenMarket,
     "shut": lambda day, *part: c.CloseMarket(day, not part),
     "halt": lambda: c.HaltMarket("trouble"),
@@ -285,6 +300,8 @@ class Scenario:
             case ["loads", who, commodity]:
                 capacity = state.window(commodity, WINDOW_START)[who]  # type: ignore[arg-type]
                 return f"reserved {capacity.reserved_loads} consumed {capacity.consumed_loads}"
+            case ["reference", product_id]:
+                return str(state.products[product_id].reference_price_fen)
             case ["windows", who]:
                 return str(sum(capacity.participant_id == who for capacity in state.capacities()))
             case ["pace", who]:
@@ -422,6 +439,9 @@ class Scenario:
                 return f"phase {event.product_id} {event.phase} {event.reason}"
             case e.Uncrossed():
                 return f"uncrossed {event.loads} @ {event.price_fen_per_kg} surplus {event.surplus_loads}"
+            case e.ReferencePriceSet():
+                by = f" {event.participant_id}:{event.key_id}" if event.key_id else ""
+                return f"reference {event.product_id} {event.reference_price_fen} {event.reason}{by}"
             case e.QuoteRequested():
                 return f"quote {event.product_id} {event.side or 'any'} {event.loads}"
             case e.DeadManSet():

@@ -216,3 +216,46 @@ def test_a_halted_market_does_not_uncross(market: Market) -> None:
     market.ask("DELETE", "/v1/market/halt", "operator")
     market.move("2026-03-02T09:51:00+08:00")
     assert len(market.ask("GET", f"/v1/products/{PRODUCT}/trades").json()["items"]) == 1
+
+
+def test_a_frozen_product_holds_its_orders_but_not_against_a_kill_switch(market: Market) -> None:
+    first = market.rest("keeper", "k-1", "buy", 1, "18.00")
+    market.rest("buyer", "b-1", "buy", 1, "18.00")
+    market.ask("PUT", "/v1/dead-man-switch", json={"timeout_s": 60})
+    market.ask("POST", f"/v1/products/{PRODUCT}/phase", "operator", json={"phase": "frozen"})
+    assert problem(market.ask("DELETE", f"/v1/orders/{first}", "keeper"))[:2] == (422, "product_frozen")
+    assert market.ask("DELETE", "/v1/orders", "keeper").json()["cancelled"] == 0
+    assert market.ask("POST", "/v1/kill-switch", "keeper").json()["cancelled"] == 1
+    assert market.find("keeper", "k-1")["reason"] == "kill_switch"
+    market.move("2026-03-02T09:40:00+08:00")
+    assert market.find("buyer", "b-1")["reason"] == "dead_man"
+
+
+def test_the_operator_corrects_a_reference_price(market: Market) -> None:
+    path = f"/v1/products/{PRODUCT}/reference-price"
+    body = {"reference_price": "19.50", "reason": "listed with a slip"}
+    with market.unchanged():
+        assert problem(market.ask("PUT", path, json=body))[:2] == (403, "forbidden")
+        assert problem(market.ask("PUT", path, "operator", json=body))[:3] == (
+            409, "reference_price_in_use", "product_id",
+        )  # fmt: skip
+        nowhere = market.ask("PUT", "/v1/products/EXW-NOWHERE/reference-price", "operator", json=body)
+        assert problem(nowhere)[:3] == (404, "product_not_found", "product_id")
+    market.ask("POST", f"/v1/products/{PRODUCT}/phase", "operator", json={"phase": "halted"})
+    with market.unchanged():
+        for wrong in ("0.00", "999999.00"):
+            refused = market.ask("PUT", path, "operator", json=body | {"reference_price": wrong})
+            assert problem(refused)[:3] == (422, "reference_price_invalid", "reference_price"), wrong
+        for missing in ("reference_price", "reason"):
+            refused = market.ask("PUT", path, "operator", json={k: v for k, v in body.items() if k != missing})
+            assert problem(refused)[:3] == (422, "invalid_input", missing)
+    headers = {"Idempotency-Key": "slip"}
+    corrected = market.ask("PUT", path, "operator", json=body, headers=headers)
+    assert (corrected.status_code, corrected.json()["reference_price"]) == (200, "19.50")
+    with market.unchanged():
+        assert market.ask("PUT", path, "operator", json=body, headers=headers).json() == corrected.json()
+        again = market.ask("PUT", path, "operator", json=body | {"reference_price": "19.00"}, headers=headers)
+        assert problem(again)[:2] == (409, "idempotency_key_reused")
+    assert market.ask("GET", f"/v1/products/{PRODUCT}").json()["reference_price"] == "19.50"
+    market.ask("POST", f"/v1/products/{PRODUCT}/phase", "operator", json={"phase": "closed"})
+    assert problem(market.ask("PUT", path, "operator", json=body))[:3] == (409, "reference_price_over", "product_id")

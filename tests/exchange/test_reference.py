@@ -46,8 +46,9 @@ ROLES = {
     "P5": ("haulier",),
     "P7": ("station", "producer"),
 }
-#: Two hubs with hydrogen, three ways of hauling it to a third; V is Taiyuan's too and halts when its price moves.
-PRODUCTS = ("X", "V", "W", "HAUL", "HAUL2", "KAUL", "D", "Y", "NONE")
+#: Two hubs with hydrogen, three ways of hauling it to a third, where it is delivered in two products; V is Taiyuan's
+#: too. V, HAUL2 and E halt when their prices move, and E has a finer tick than its parts.
+PRODUCTS = ("X", "V", "W", "HAUL", "HAUL2", "KAUL", "D", "E", "Y", "NONE")
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,12 @@ Step = Command | Pass | Recalling | Callable[[list[e.OrderPlaced], int], Command
 
 
 def listing(
-    product_id: str, kind: ProductKind, destination_hub: str = "", hub: str = "TAIYUAN", mass_kg: int = 3, **terms: Any
-) -> c.ListProduct:
+    product_id: str, kind: ProductKind, destination_hub: str = "", hub: str = "TAIYUAN", mass_kg: int = 3,
+    tick_fen: int = 10, **terms: Any,
+) -> c.ListProduct:  # fmt: skip
     return c.ListProduct(
         product_id, kind, hub, destination_hub, "TUBE20", "GB/T 37244", mass_kg * 1_000, mass_kg * 1_000,
-        WINDOW_START, WINDOW_END, 10, 80, 8, **terms,
+        WINDOW_START, WINDOW_END, tick_fen, 80, 8, **terms,
     )  # fmt: skip
 
 
@@ -108,9 +110,10 @@ def opening() -> list[Command]:
         listing("V", "ex_works", volatility_bps=4_000, reference_price_fen=30, auction_s=60),
         listing("W", "ex_works", hub="LULIANG", collar_bps=5_000, reference_price_fen=30),
         listing("HAUL", "haulage", "LINFEN", protection_bps=5_000),
-        listing("HAUL2", "haulage", "LINFEN"),
+        listing("HAUL2", "haulage", "LINFEN", volatility_bps=9_000, reference_price_fen=10, auction_s=30),
         listing("KAUL", "haulage", "LINFEN", hub="LULIANG"),
         listing("D", "delivered", hub="LINFEN", protection_bps=5_000),
+        listing("E", "delivered", hub="LINFEN", tick_fen=5, volatility_bps=2_500, reference_price_fen=50, auction_s=60),
         listing("Y", "delivered", mass_kg=2),
         c.OpenMarket("2026-01-05"),
     ]
@@ -122,7 +125,7 @@ def opening() -> list[Command]:
 
 
 WHO = st.sampled_from(PARTICIPANTS)
-WHERE = st.sampled_from(("X", "X", "X", "V", "V", "W", "HAUL", "HAUL", "HAUL2", "KAUL", "D", "D", "D", "D", "Y"))
+WHERE = st.sampled_from(("X", "X", "X", "V", "V", "W", "HAUL", "HAUL", "HAUL2", "KAUL", "D", "D", "D", "E", "E", "Y"))
 #: Who may take a side of a product, so that most orders are taken.
 SUITED = {
     ("buy", "hydrogen"): ("P1", "P3", "P4", "P7"),
@@ -156,7 +159,7 @@ LASTING = {"all_or_none", "post_only", "display_loads", "clip_price_change_fen",
 @st.composite
 def terms(draw: st.DrawFn, product_id: str, side: Side) -> tuple[OrderTerms, int]:
     """An order's terms, and in how many seconds it expires."""
-    centre = {"D": 50, "Y": 40}.get(product_id, 10 if "AUL" in product_id else 30)
+    centre = {"D": 50, "E": draw(st.sampled_from((50, 55))), "Y": 40}.get(product_id, 10 if "AUL" in product_id else 30)
     price = centre + draw(st.sampled_from((0, 0, 0, 10, 10, -10, -10, 20, -20, 30)))
     if rarely(draw):
         price = draw(st.sampled_from((0, 15, 90)))
@@ -305,6 +308,14 @@ OTHER: st.SearchStrategy[Step] = st.one_of(
     st.just(c.HaltMarket("trouble")),
     st.just(c.ResumeMarket()),
     st.builds(c.CloseProduct, st.sampled_from(PRODUCTS)),
+    st.builds(
+        c.SetReferencePrice,
+        st.sampled_from(PRODUCTS),
+        st.sampled_from((0, 10, 25, 30, 40, 50, 90)),
+        st.just("wrong"),
+        st.just("OP"),
+        st.just("K8"),
+    ),
     st.sampled_from((listing("Y", "delivered", mass_kg=2), listing("Y", "ex_works"))),
 )
 #: What comes often is tried often.

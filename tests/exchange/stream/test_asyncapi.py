@@ -60,6 +60,7 @@ def test_every_message_that_is_sent_fits_the_document(served_here: Served) -> No
                 c.GrantMoney(served_here.ids["seller"], 100, "r"), c.ReduceMoney(served_here.ids["seller"], 10**9, "r"),
                 c.SetDeadMan(served_here.ids["seller"], 60), c.SetSelfTradeMode(served_here.ids["seller"], "decrement"),
                 c.RequestQuote(served_here.ids["other"], PRODUCT, None, 1), c.ChangePhase(PRODUCT, "auction"),
+                c.SetReferencePrice(PRODUCT, 2_000, "drill", served_here.ids["other"], "K1"),
                 c.HaltMarket("drill"), c.ResumeMarket(),
             ):  # fmt: skip
                 await asyncio.to_thread(served_here.submit, command)

@@ -193,18 +193,26 @@ def test_status_tells_of_market_phases_and_quote_requests(served_here: Served) -
         async with served_here.client("buyer") as client, served_here.client("buyer") as one:
             await client.ask(op="subscribe", channel="status")
             await one.ask(op="subscribe", channel="status", product_id=PRODUCT)
+            await client.ask(op="subscribe", channel="ticker", product_id=PRODUCT)
             assert (await client.hear("status_snapshot"))["is_open"]
             for command in (
                 c.RequestQuote(served_here.ids["other"], PRODUCT, "buy", 3),
                 c.ChangePhase(PRODUCT, "auction", "operator"),
+                c.SetReferencePrice(PRODUCT, 1_950, "a slip", served_here.ids["other"], "K1"),
                 c.HaltMarket("drill"),
                 c.ResumeMarket(),
             ):
                 await asyncio.to_thread(served_here.submit, command)
             for reader in (client, one):
-                told = plain(items_of(await reader.until_quiet()))
-                assert [item["event"] for item in told] == ["quote_request", "phase", "market", "market"]
-                assert all("participant_id" not in item for item in told)
+                said = await reader.until_quiet()
+                told = plain(items_of([message for message in said if message["type"] == "status"]))
+                assert [item["event"] for item in told] == [
+                    "quote_request", "phase", "reference_price", "market", "market",
+                ]  # fmt: skip
+                assert (told[2]["product_id"], told[2]["price"], told[2]["reason"]) == (PRODUCT, "19.50", "a slip")
+                assert all({"participant_id", "key_id"}.isdisjoint(item) for item in told)
+                tickers = [one for message in said if message["type"] == "ticker" for one in message["tickers"]]
+                assert [one["reference_price"] for one in tickers][-1:] == (["19.50"] if reader is client else [])
 
     asyncio.run(run())
 
