@@ -52,7 +52,7 @@ test: $(STAMP) ## Run the tests; ARGS='-k book' chooses | 运行测试；ARGS='-
 
 # Cases that are the same in every run: what hypothesis happens to find does not count.
 CORE_TESTS := $(addprefix tests/exchange/,\
-	test_cases.py test_capacities.py test_book.py test_calendar.py test_following.py stream/test_plain.py)
+	test_cases.py test_capacities.py test_book.py test_owners.py test_calendar.py test_following.py stream/test_plain.py)
 
 coverage: $(STAMP) ## Prove that cases take every branch of the core | 证明用例走遍核心的每个分支
 	@$(BIN)/coverage run -m pytest -q $(CORE_TESTS) $(ARGS)

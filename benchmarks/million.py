@@ -6,8 +6,9 @@ The orders rest in five books. The exchange's real sequencer writes its log into
 on, orders placed and cancelled, while two snapshots are made by another process as a server has it done; every answer's
 time is taken. Then the room starts from the newest snapshot, in a process of its own.
 
-Measured in the same run: what it takes to encode one between two turns, when nobody is answered; and the ceiling of a
-start, which is to decode the same bytes and put the orders into a dict.
+Measured in the same run: what it takes to encode one between two turns, when nobody is answered; what a mass cancel
+takes of one who has no order, which anybody may send again and again; and the ceiling of a start, which is to decode
+the same bytes and put the orders into a dict.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -110,11 +112,13 @@ async def fill(url: str, orders: int) -> dict[str, Any]:
         filled = time.perf_counter() - began
         encoding_s, size = await _keep(sequencer)
         await sequencer.read(lambda machine: machine.check())
+        nothing = [await _cancel_nothing(sequencer) for _ in range(100)]
         answers = await _go_on(sequencer, flow, clock, url)
         return {
             "open_orders": len(room.machine.state.orders),  # type: ignore[attr-defined]
             "events": sequencer.tail.seq, "fill_s": round(filled, 1),
-            "snapshot_mb": round(size / 1e6, 1), "encoding_s": round(encoding_s, 2), **answers,
+            "snapshot_mb": round(size / 1e6, 1), "encoding_s": round(encoding_s, 2),
+            "mass_cancel_of_none_ms": round(median(nothing), 3), **answers,
         }  # fmt: skip
     finally:
         await sequencer.stop()
@@ -139,6 +143,14 @@ async def _keep(sequencer: Sequencer) -> tuple[float, int]:
         await asyncio.sleep(0.01)
     sequencer.room.snapshot_seq, sequencer.room.snapshot_bytes = sequencer.tail.seq, sizes[0]
     return seconds, sizes[0]
+
+
+async def _cancel_nothing(sequencer: Sequencer) -> float:
+    """The milliseconds of the answer to a mass cancel of one who has no order."""
+    began = time.perf_counter()
+    outcome = await sequencer.submit(c.CancelOrders("Z1"), actor="bench")
+    assert not outcome.events
+    return (time.perf_counter() - began) * 1_000
 
 
 async def _go_on(sequencer: Sequencer, flow: Resting, clock: SimulatedClock, url: str) -> dict[str, Any]:

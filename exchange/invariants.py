@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from copy import deepcopy
 
 from exchange.book import Book, Ladder, agreement_of
 from exchange.implied import implied_before
@@ -28,8 +29,19 @@ def check(state: ExchangeState) -> None:
         else:
             reserved_loads[book.sellers[order.participant_id].id] += order.open_loads
     assert resting == sum(order.resting for order in state.orders.values()), "the order index and the books differ"
+    _check_owners(state)
     _check_limits(state, reserved_fen, reserved_loads)
     _check_recalls(state)
+
+
+def _check_owners(state: ExchangeState) -> None:
+    """Whoever asks for somebody's orders gets them; asked of a copy, for to ask files what is new."""
+    of: dict[str, list[Order]] = defaultdict(list)
+    for _, order in sorted(state.orders.items()):
+        of[order.participant_id].append(order)
+    owners = deepcopy(state.owners)
+    for participant_id in state.accounts:
+        assert owners.orders(state.orders, participant_id) == of[participant_id], f"the orders of {participant_id}"
 
 
 def _check_order(order: Order) -> None:

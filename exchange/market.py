@@ -230,7 +230,7 @@ def suspend_trader(state: ExchangeState, command: c.SuspendTrader) -> list[Event
     trader = _trader(state, command.participant_id)
     if trader is None or trader.suspended:
         return []
-    return [*cancellations(_own(state, trader.id), "suspended"), TraderSuspended(trader.id)]
+    return [*cancellations(state.orders_of(trader.id), "suspended"), TraderSuspended(trader.id)]
 
 
 def reinstate_trader(state: ExchangeState, command: c.ReinstateTrader) -> list[Event]:
@@ -243,7 +243,7 @@ def kill_trader(state: ExchangeState, command: c.KillTrader) -> list[Event]:
     trader = _known_trader(state, command.participant_id)
     if trader.barred if command.by_operator else trader.killed:
         return []
-    return [*cancellations(_own(state, trader.id), "kill_switch"), TraderKilled(trader.id, command.by_operator)]
+    return [*cancellations(state.orders_of(trader.id), "kill_switch"), TraderKilled(trader.id, command.by_operator)]
 
 
 def release_trader(state: ExchangeState, command: c.ReleaseTrader) -> list[Event]:
@@ -292,10 +292,6 @@ def _known_trader(state: ExchangeState, participant_id: str) -> Trader:
     if trader is None:
         raise TraderNotFound(participant_id=participant_id)
     return trader
-
-
-def _own(state: ExchangeState, participant_id: str) -> list[Order]:
-    return [order for order in state.orders.values() if order.participant_id == participant_id]
 
 
 def set_capacity(state: ExchangeState, command: c.SetCapacity, at: int) -> list[Event]:

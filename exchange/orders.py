@@ -338,6 +338,7 @@ def enter_again(state: ExchangeState, book: Book, order: Order, at: int, seq: in
     """Lets an order that came to rest without trading trade first."""
     order = lift(state, book, order)
     del state.orders[order.id]
+    state.owners.moved += 1
     account = state.accounts[order.participant_id]
     if book.continuous:
         _trade_and_rest(state, book, account, order, at, seq, events)
@@ -403,18 +404,18 @@ def cancel_order(state: ExchangeState, command: CancelOrder, at: int, seq: int) 
 def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int) -> list[Event]:
     """Cancels what fits, oldest first and each once. What is frozen stays, but for what ends with its connection."""
     events: list[Event] = []
-    named = (state.orders[order_id] for order_id in dict.fromkeys(command.order_ids) if order_id in state.orders)
+    named = frozenset(command.order_ids)
     fitting = [
         order
-        for order in (named if command.order_ids else state.orders.values())
-        if order.participant_id == command.participant_id
+        for order in state.orders_of(command.participant_id)
+        if (not named or order.id in named)
         and command.product_id in ("", order.terms.product_id)
         and command.side in (None, order.terms.side)
         and command.key_id in ("", order.key_id)
         and (not command.on_disconnect_only or _ends_on_disconnect(order))
         and (command.on_disconnect_only or state.books[order.terms.product_id].product.phase != "frozen")
     ]
-    for order in sorted(fitting, key=lambda one: one.id):
+    for order in fitting:
         cancel(state, order, command.reason, at, seq, events)
     if events:
         settle_all(state, at, seq, events)

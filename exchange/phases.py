@@ -144,6 +144,7 @@ def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -
     """Expires orders and recalls, fires dead-man switches, ends phases whose time is over: these once the market
     trades."""
     events: list[Event] = []
+    state.owners.file(state.orders)  # every second a little: who asks has little left to file
     while state.expiring and state.expiring[0][0] <= at:
         order = state.orders.get(state.expiring[0][1])
         if order is not None:
@@ -151,8 +152,8 @@ def ring_alarms(state: ExchangeState, _command: RingAlarms, at: int, seq: int) -
         heappop(state.expiring)
     for switch in sorted(state.dead_men.values(), key=lambda one: one.id):
         if switch.fires_at <= at:
-            own = [order for order in state.orders.values() if order.participant_id == switch.id]
-            for event in [*cancellations(own, "dead_man"), DeadManSet(switch.id, switch.timeout_s, 0)]:
+            ended = cancellations(state.orders_of(switch.id), "dead_man")
+            for event in [*ended, DeadManSet(switch.id, switch.timeout_s, 0)]:
                 EFFECTS[type(event)](state, event, at, seq + len(events))
                 events.append(event)
     for event in expired_recalls(state, at):

@@ -118,6 +118,7 @@ def load(data: bytes) -> ExchangeState:
         state.books[order.terms.product_id].keep(order)
     state.expiring = [(order.expires_at, order.id) for order in state.orders.values() if order.expires_at < NEVER]
     heapify(state.expiring)
+    state.owners.file(state.orders)
     state.recalls.open = {recall.id: recall for recall in snapshot.recalls}
     state.recalls.trades = {contested.id: contested for contested in snapshot.contested}
     state.recalls.orders = {recalled.id: recalled for recalled in snapshot.recalled}

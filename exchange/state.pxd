@@ -12,7 +12,7 @@ from exchange.model cimport CapacityLimit, MoneyLimit, Order, OrderTerms, Produc
 
 cdef class ExchangeState:
     cdef public ExchangeChanges changes
-    cdef public object market, recalls
+    cdef public object market, owners, recalls
     cdef public dict accounts, books, buyers, dead_men, orders, products, vendors, windows
     cdef public list expiring
 

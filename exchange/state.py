@@ -32,6 +32,7 @@ from exchange.model import (
     clip_price,
     commodity_of,
 )
+from exchange.owners import Owners
 from exchange.pace import Pace
 from exchange.recalled import Recalls
 from exchange.routes import routes_with
@@ -46,6 +47,7 @@ class ExchangeState:
         self.products: dict[str, Product] = {}
         self.books: dict[str, Book] = {}  # of the products that are open
         self.orders: dict[int, Order] = {}  # the open and the hibernating ones
+        self.owners = Owners()
         self.accounts: dict[str, Account] = {}
         # Those of the accounts that may send orders now: admitted in a role that fits, and not blocked.
         self.buyers: dict[Commodity, dict[str, Account]] = {"hydrogen": {}, "haulage": {}}
@@ -54,6 +56,10 @@ class ExchangeState:
         self.dead_men: dict[str, DeadMan] = {}
         self.recalls = Recalls()
         self.expiring: list[tuple[int, int]] = []  # a heap of (time, order): those gone meanwhile are still in it
+
+    def orders_of(self, participant_id: str) -> list[Order]:
+        """A participant's open and hibernating orders, oldest first."""
+        return self.owners.orders(self.orders, participant_id)
 
     def account(self, participant_id: str) -> Account:
         """A participant's account; it is opened by whatever concerns it first."""

@@ -234,6 +234,7 @@ class Reference(Recalls):
             and command.product_id in ("", o.terms.product_id)
             and command.side in (None, o.side)
             and command.key_id in ("", o.key)
+            and (not command.order_ids or o.id in command.order_ids)
             and (o.options.cancel_on_disconnect or not command.on_disconnect_only)
             and (command.on_disconnect_only or self.phases[o.terms.product_id] != "frozen")
         ]

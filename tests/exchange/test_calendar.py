@@ -6,6 +6,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exchange.calendar import USUAL, Calendar, calendar, load_calendar, read_year
@@ -63,6 +64,26 @@ def test_holidays_make_up_what_the_state_council_says() -> None:
 def test_what_the_market_should_do(now: str, is_open: bool, until: str | None) -> None:
     wanted = CALENDAR.at(from_text(now))
     assert (wanted.is_open, to_text(wanted.auction_until) if wanted.auction_until else None) == (is_open, until)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_open", "in_break", "resumed"),
+    [
+        ("2026-03-02T11:29:59+08:00", True, False, None),
+        ("2026-03-02T11:30:00+08:00", False, True, None),
+        ("2026-03-02T13:29:59+08:00", False, True, None),
+        ("2026-03-02T13:30:00+08:00", True, False, "2026-03-02T13:30:00+08:00"),
+        ("2026-03-02T14:58:00+08:00", True, False, "2026-03-02T13:30:00+08:00"),
+        ("2026-03-02T15:00:00+08:00", False, False, None),
+        ("2026-10-01T11:30:00+08:00", True, False, None),  # half days have hours of their own
+    ],
+)
+def test_a_day_with_a_break(now: str, is_open: bool, in_break: bool, resumed: str | None) -> None:
+    year = CALENDAR.years[2026]
+    full = msgspec.structs.replace(year.full, pauses="11:30", resumes="13:30")
+    wanted = Calendar([msgspec.structs.replace(year, full=full)]).at(from_text(now))
+    resumed_at = to_text(wanted.resumed_at) if wanted.resumed_at else None
+    assert (wanted.is_open, wanted.in_break, resumed_at) == (is_open, in_break, resumed)
 
 
 @pytest.mark.parametrize(

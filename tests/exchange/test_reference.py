@@ -272,6 +272,19 @@ def on_order(draw: st.DrawFn) -> Step:
     return command
 
 
+@st.composite
+def named(draw: st.DrawFn) -> Step:
+    """A mass cancel of some orders placed before, in any order, some twice, some of others."""
+    who = draw(WHO)
+    backs = draw(st.lists(st.integers(0, 12), min_size=1, max_size=5))
+
+    def command(placed: list[e.OrderPlaced], _at: int) -> Command:
+        names = tuple(placed[-1 - back % len(placed)].order_id for back in backs) if placed else (1,)
+        return c.CancelOrders(who, order_ids=names)
+
+    return command
+
+
 PHASES: tuple[Phase, ...] = ("auction", "auction", "continuous", "continuous", "halted", "frozen", "expired")
 
 
@@ -326,6 +339,7 @@ SOMETIMES: st.SearchStrategy[Step] = st.one_of(
         c.CancelOrders, WHO, st.sampled_from(("", "", "X", "D")), st.sampled_from((None, None, "buy", "sell")),
         st.sampled_from(("", "", "K2")), st.just("mass_cancel"), st.booleans(),
     ),
+    named(),
     st.builds(Pass, st.sampled_from((1, 5, 60, 1_800))),
     st.just(c.RingAlarms()),
     st.just(c.ResumeMarket()),
