@@ -88,7 +88,11 @@ class Receiver:
             self.requests.clear()
 
     def _take(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers["content-length"]))
+        length = int(handler.headers["content-length"])
+        body = handler.rfile.read(length)
+        if len(body) < length:  # the sender was killed in the middle of it: nothing was delivered
+            handler.close_connection = True
+            return
         headers = {name.lower(): value for name, value in handler.headers.items()}
         with self._lock:
             self.requests.append(Got(handler.path, headers, body))
