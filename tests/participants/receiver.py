@@ -43,6 +43,7 @@ class Receiver:
         self.requests: list[Got] = []
         self._answers: dict[str, list[int]] = {}
         self._delays_s: dict[str, float] = {}
+        self._held: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         receiver = self
 
@@ -78,6 +79,10 @@ class Receiver:
             self._answers[path] = list(statuses)
             self._delays_s[path] = delay_s
 
+    def hold(self, path: str = "/hooks") -> threading.Event:
+        """Lets a path answer nothing until the event is set."""
+        return self._held.setdefault(path, threading.Event())
+
     def at(self, path: str = "/hooks") -> Sequence[Got]:
         """What came to a path."""
         with self._lock:
@@ -100,6 +105,8 @@ class Receiver:
             status = answers.pop(0) if len(answers) > 1 else answers[0]
             delay_s = self._delays_s.get(handler.path, 0)
         time.sleep(delay_s)
+        if (held := self._held.get(handler.path)) is not None:
+            held.wait()
         try:
             handler.send_response(status)
             if 300 <= status < 400:
