@@ -72,7 +72,7 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
             for leg in (match.first, match.second):
                 part = next(one for one in match.route.parts() if one.product.id == leg.terms.product_id)
                 _take(part, leg, loads)
-        elif not keys or keys[-1] < limit or not draft.calm_low <= keys[-1] * ladder.sign <= draft.calm_high:
+        elif not keys or keys[-1] < limit:
             return False
         else:
             resting = ladder.head()
@@ -85,6 +85,8 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
                     return False
                 ladder.remove(resting)
                 continue
+            if not draft.calm_low <= resting.price_fen_per_kg <= draft.calm_high:
+                return False
             loads = min(wanted, resting.shown_loads)
             _take(draft, resting, loads)
         wanted -= loads
