@@ -178,11 +178,8 @@ class Desk:
         """Adds what was placed after all: the room reads its log before it answers again."""
 
         def read(machine: ExchangeMachine) -> list[int]:
-            return [
-                order.id
-                for order in machine.state.orders.values()
-                if order.participant_id == participant_id and order.terms.client_order_id in self._in_doubt
-            ]
+            own = machine.state.orders_of(participant_id)
+            return [order.id for order in own if order.terms.client_order_id in self._in_doubt]
 
         self._placed |= dict.fromkeys(await self._sequencer.read(read))
         self._in_doubt.clear()

@@ -236,7 +236,7 @@ class Reference(Recalls):
             and command.key_id in ("", o.key)
             and (not command.order_ids or o.id in command.order_ids)
             and (o.options.cancel_on_disconnect or not command.on_disconnect_only)
-            and (command.on_disconnect_only or self.phases[o.terms.product_id] != "frozen")
+            and (command.reason == "disconnected" or self.phases[o.terms.product_id] != "frozen")
         ]
         self.end(self.oldest(fitting), command.reason)
         if fitting:

@@ -188,6 +188,21 @@ def test_orders_end_with_their_connection_if_they_are_to(served: Served, mode: s
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("mode", ["cancel_placed", "cancel_flagged"])
+def test_orders_of_a_frozen_product_end_with_their_connection_too(served_here: Served, mode: str) -> None:
+    async def run() -> None:
+        async with served_here.client("seller") as client:
+            await client.ask(op="set_options", cancel_on_disconnect=mode)
+            await client.ask(op="place", orders=[order("s1", "sell", 1, "20.00", cancel_on_disconnect=True)])
+            async with served_here.rest("operator") as operator:
+                body = {"phase": "frozen", "reason": "looked into"}
+                answer = await operator.post(f"/v1/products/{PRODUCT}/phase", json=body)
+                assert answer.json()["phase"] == "frozen"
+        await shows(served_here, [])
+
+    asyncio.run(run())
+
+
 async def shows(served: Served, prices: list[str]) -> None:
     """Waits until the asks are at these prices."""
     until = time.monotonic() + 10
