@@ -77,10 +77,7 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
         else:
             resting = ladder.head()
             if resting.participant_id == order.participant_id:
-                if mode == "decrement":
-                    left -= resting.open_loads
-                elif mode != "cancel_oldest":
-                    return False
+                left = _left_by_own(mode, left, resting.open_loads)
                 if left < wanted:
                     return False
                 ladder.remove(resting)
@@ -92,6 +89,13 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
         wanted -= loads
         left -= loads
     return True
+
+
+def _left_by_own(mode: SelfTradeMode, left: int, own: int) -> int:
+    """What is left of an order after it met one of its own participant with so many open loads."""
+    if mode == "decrement":
+        return max(0, left - own)
+    return left if mode == "cancel_oldest" else 0
 
 
 def _take(book: Book, order: Order, loads: int) -> None:
