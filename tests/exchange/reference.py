@@ -359,10 +359,11 @@ class Reference(Recalls):
         self.move(name, command.phase, command.reason, command.until)
 
     def move(self, name: str, phase: Phase, reason: str, until: int) -> None:
+        collected = self.phases[name] == "auction"
         found = phase == "continuous" and self.uncross(name)
         self.change_phase(name, phase, reason, until)
         if phase == "continuous":
-            if not found:
+            if collected and not found:
                 self.refer_to_routes(name)
             self.settle(name)
 
