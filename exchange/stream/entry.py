@@ -67,7 +67,8 @@ class Desk:
                 self._in_doubt.update(names)
             raise
         if on_disconnect == "cancel_placed":
-            self._in_doubt.difference_update(names)
+            # Of one that is refused as another order under its id nothing was learned but that the first may stand.
+            self._in_doubt -= {name for name, one in zip(names, results, strict=True) if isinstance(one, Outcome)}
             await self._remember(results)
         entries = [
             self._entry(name, result, index) for index, (name, result) in enumerate(zip(names, results, strict=True))

@@ -256,6 +256,27 @@ def test_an_order_in_doubt_ends_with_its_connection(
     asyncio.run(run())
 
 
+def test_an_order_in_doubt_stays_so_when_another_is_refused_under_its_id(
+    served_here: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel.read_back, "READ_BACK_S", 0.05)
+
+    async def run() -> None:
+        outage = Outage(served_here.house.sequencers["exchange"])
+        async with served_here.client("seller") as client:
+            await client.ask(op="set_options", cancel_on_disconnect="cancel_placed")
+            outage.begin(committed=True)
+            said = await client.ask(op="place", orders=[order("s1", "sell", 1, "20.00")])
+            assert said["problem"]["code"] == "outcome_unknown"
+            outage.end()
+            await shows(served_here, ["20.00"])
+            (entry,) = (await client.ask(op="place", orders=[order("s1", "sell", 1, "21.00")]))["results"]
+            assert entry["problem"]["code"] == "idempotency_key_reused"
+        await shows(served_here, [])
+
+    asyncio.run(run())
+
+
 def test_a_connection_remembers_open_orders_only(served_here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry, "REMEMBERED_MAX", 4)
 
