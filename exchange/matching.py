@@ -78,11 +78,11 @@ def trade(
         if not resting.resting or resting.expires_at <= at:
             _clear_head(state, level, resting, at, seq, events)
             continue
+        if resting.participant_id == participant_id:  # before the bounds: nobody halts a book by meeting itself
+            left = meet_own(state, book, account, order, resting, at, seq, events, reserved)
+            continue
         if price < calm_low or price > calm_high:
             left = "volatility"
-            continue
-        if resting.participant_id == participant_id:
-            left = meet_own(state, book, account, order, resting, at, seq, events, reserved)
             continue
         loads = shown if (shown := resting.shown_loads) < open_loads else open_loads
         price_sum = loads * price

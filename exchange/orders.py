@@ -413,7 +413,7 @@ def cancel_orders(state: ExchangeState, command: CancelOrders, at: int, seq: int
         and command.side in (None, order.terms.side)
         and command.key_id in ("", order.key_id)
         and (not command.on_disconnect_only or _ends_on_disconnect(order))
-        and (command.on_disconnect_only or state.books[order.terms.product_id].product.phase != "frozen")
+        and (command.reason == "disconnected" or state.books[order.terms.product_id].product.phase != "frozen")
     ]
     for order in fitting:
         cancel(state, order, command.reason, at, seq, events)

@@ -71,12 +71,13 @@ def _move(
     events: list[Event],
 ) -> None:  # fmt: skip
     book = state.books.get(product_id)
+    collected = state.products[product_id].phase == "auction"
     found = book is not None and phase == "continuous" and _uncross(state, book, at, seq, events)
     changed = PhaseChanged(product_id, phase, reason, until)
     EFFECTS[PhaseChanged](state, changed, at, seq + len(events))
     events.append(changed)
     if book is not None and phase == "continuous" and (book.aside or book.routes):
-        if not found:
+        if collected and not found:
             _refer_to_routes(state, book, at, seq, events)
         aftermath(state, book, at, seq, events)
 
@@ -125,7 +126,7 @@ def _refer_to_routes(state: ExchangeState, book: Book, at: int, seq: int, events
     """Makes the price at which a book now trades over a route its reference, where an auction ended without one.
 
     As a direct match too far away trades in the auction that it led to, an implied one does after it. Without this it
-    would halt the book again and again.
+    would halt the book again and again. A book that was halted and collected nothing has its auction first.
     """
     if not book.trading:
         return

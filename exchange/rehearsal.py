@@ -72,24 +72,30 @@ def _fills(draft: Book, order: Order, mode: SelfTradeMode, wanted: int, at: int)
             for leg in (match.first, match.second):
                 part = next(one for one in match.route.parts() if one.product.id == leg.terms.product_id)
                 _take(part, leg, loads)
-        elif not keys or keys[-1] < limit or not draft.calm_low <= keys[-1] * ladder.sign <= draft.calm_high:
+        elif not keys or keys[-1] < limit:
             return False
         else:
             resting = ladder.head()
             if resting.participant_id == order.participant_id:
-                if mode == "decrement":
-                    left -= resting.open_loads
-                elif mode != "cancel_oldest":
-                    return False
+                left = _left_by_own(mode, left, resting.open_loads)
                 if left < wanted:
                     return False
                 ladder.remove(resting)
                 continue
+            if not draft.calm_low <= resting.price_fen_per_kg <= draft.calm_high:
+                return False
             loads = min(wanted, resting.shown_loads)
             _take(draft, resting, loads)
         wanted -= loads
         left -= loads
     return True
+
+
+def _left_by_own(mode: SelfTradeMode, left: int, own: int) -> int:
+    """What is left of an order after it met one of its own participant with so many open loads."""
+    if mode == "decrement":
+        return max(0, left - own)
+    return left if mode == "cancel_oldest" else 0
 
 
 def _take(book: Book, order: Order, loads: int) -> None:

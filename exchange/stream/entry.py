@@ -67,7 +67,8 @@ class Desk:
                 self._in_doubt.update(names)
             raise
         if on_disconnect == "cancel_placed":
-            self._in_doubt.difference_update(names)
+            # Of one that is refused as another order under its id nothing was learned but that the first may stand.
+            self._in_doubt -= {name for name, one in zip(names, results, strict=True) if isinstance(one, Outcome)}
             await self._remember(results)
         entries = [
             self._entry(name, result, index) for index, (name, result) in enumerate(zip(names, results, strict=True))
@@ -178,11 +179,8 @@ class Desk:
         """Adds what was placed after all: the room reads its log before it answers again."""
 
         def read(machine: ExchangeMachine) -> list[int]:
-            return [
-                order.id
-                for order in machine.state.orders.values()
-                if order.participant_id == participant_id and order.terms.client_order_id in self._in_doubt
-            ]
+            own = machine.state.orders_of(participant_id)
+            return [order.id for order in own if order.terms.client_order_id in self._in_doubt]
 
         self._placed |= dict.fromkeys(await self._sequencer.read(read))
         self._in_doubt.clear()

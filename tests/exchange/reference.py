@@ -236,7 +236,7 @@ class Reference(Recalls):
             and command.key_id in ("", o.key)
             and (not command.order_ids or o.id in command.order_ids)
             and (o.options.cancel_on_disconnect or not command.on_disconnect_only)
-            and (command.on_disconnect_only or self.phases[o.terms.product_id] != "frozen")
+            and (command.reason == "disconnected" or self.phases[o.terms.product_id] != "frozen")
         ]
         self.end(self.oldest(fitting), command.reason)
         if fitting:
@@ -359,10 +359,11 @@ class Reference(Recalls):
         self.move(name, command.phase, command.reason, command.until)
 
     def move(self, name: str, phase: Phase, reason: str, until: int) -> None:
+        collected = self.phases[name] == "auction"
         found = phase == "continuous" and self.uncross(name)
         self.change_phase(name, phase, reason, until)
         if phase == "continuous":
-            if not found:
+            if collected and not found:
                 self.refer_to_routes(name)
             self.settle(name)
 

@@ -371,12 +371,12 @@ class Books:
                 return ""
             if head.expires <= self.at:
                 self.end([head], "expired")
-            elif not self.calm(head.terms.product_id, head.price):
-                return "volatility"
             elif head.who == order.who:
                 reason = self.meet_own(order, head)
                 if reason:
                     return reason
+            elif not self.calm(head.terms.product_id, head.price):
+                return "volatility"
             else:
                 loads = min(order.open, head.shown)
                 buy, sell = (order, head) if order.side == "buy" else (head, order)

@@ -26,7 +26,7 @@ rejected. A refusal is written ``error code``; no event is ``nothing``. What sta
     pace B1                     | 2 3 3                           orders in these ten seconds, this hour, this day
     wait 60, pass 60                                              seconds go by, with and without alarms
 
-A mass cancel is ``sweep``; ``sweep B1 named a b`` names its orders.
+A mass cancel is ``sweep``; ``sweep B1 named a b`` names its orders, ``sweep B1 lost a b`` those of a lost connection.
 
 ``ex-works``, ``haulage`` and ``delivered`` list a product at a hub, with further terms where they matter:
 ``delivered E LINFEN volatility:1000 reference:150 tick:5`` (bounds in basis points of the reference price).
@@ -335,8 +335,9 @@ class Scenario:
                         for label, side, loads, _, price, *more in parts
                     ),
                 )
-            case ["sweep", who, "named", *labels]:
-                return c.CancelOrders(who, order_ids=tuple(self.ids[label] for label in labels))
+            case ["sweep", who, "named" | "lost" as how, *labels]:
+                reason: CancelReason = "disconnected" if how == "lost" else "mass_cancel"
+                return c.CancelOrders(who, reason=reason, order_ids=tuple(self.ids[label] for label in labels))
             case [
                 "recall" | "approve" | "confirm" | "reject" | "withdraw" | "loads-ended" | "load-moves" as verb,
                 *rest,

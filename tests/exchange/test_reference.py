@@ -337,7 +337,7 @@ SOMETIMES: st.SearchStrategy[Step] = st.one_of(
     st.builds(c.SetSelfTradeMode, WHO, st.sampled_from(MODES)),
     st.builds(
         c.CancelOrders, WHO, st.sampled_from(("", "", "X", "D")), st.sampled_from((None, None, "buy", "sell")),
-        st.sampled_from(("", "", "K2")), st.just("mass_cancel"), st.booleans(),
+        st.sampled_from(("", "", "K2")), st.sampled_from(("mass_cancel", "disconnected")), st.booleans(),
     ),
     named(),
     st.builds(Pass, st.sampled_from((1, 5, 60, 1_800))),

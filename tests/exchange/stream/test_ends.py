@@ -188,6 +188,21 @@ def test_orders_end_with_their_connection_if_they_are_to(served: Served, mode: s
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("mode", ["cancel_placed", "cancel_flagged"])
+def test_orders_of_a_frozen_product_end_with_their_connection_too(served_here: Served, mode: str) -> None:
+    async def run() -> None:
+        async with served_here.client("seller") as client:
+            await client.ask(op="set_options", cancel_on_disconnect=mode)
+            await client.ask(op="place", orders=[order("s1", "sell", 1, "20.00", cancel_on_disconnect=True)])
+            async with served_here.rest("operator") as operator:
+                body = {"phase": "frozen", "reason": "looked into"}
+                answer = await operator.post(f"/v1/products/{PRODUCT}/phase", json=body)
+                assert answer.json()["phase"] == "frozen"
+        await shows(served_here, [])
+
+    asyncio.run(run())
+
+
 async def shows(served: Served, prices: list[str]) -> None:
     """Waits until the asks are at these prices."""
     until = time.monotonic() + 10
@@ -237,6 +252,27 @@ def test_an_order_in_doubt_ends_with_its_connection(
         ended = [("s1", "cancelled", "disconnected"), ("kept", "new", "")]
         assert [(one["client_order_id"], one["status"], one["reason"]) for one in listed] == doubtful + ended
         assert listed[-1]["order_id"] == kept
+
+    asyncio.run(run())
+
+
+def test_an_order_in_doubt_stays_so_when_another_is_refused_under_its_id(
+    served_here: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel.read_back, "READ_BACK_S", 0.05)
+
+    async def run() -> None:
+        outage = Outage(served_here.house.sequencers["exchange"])
+        async with served_here.client("seller") as client:
+            await client.ask(op="set_options", cancel_on_disconnect="cancel_placed")
+            outage.begin(committed=True)
+            said = await client.ask(op="place", orders=[order("s1", "sell", 1, "20.00")])
+            assert said["problem"]["code"] == "outcome_unknown"
+            outage.end()
+            await shows(served_here, ["20.00"])
+            (entry,) = (await client.ask(op="place", orders=[order("s1", "sell", 1, "21.00")]))["results"]
+            assert entry["problem"]["code"] == "idempotency_key_reused"
+        await shows(served_here, [])
 
     asyncio.run(run())
 
