@@ -75,7 +75,8 @@ class Scribe:
 
     def __init__(self, path: str, pragmas: Sequence[str], held: int) -> None:
         self._channel, theirs = socket.socketpair()
-        self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        with suppress(OSError):  # a system may refuse what it does not grant
+            self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._channel.setblocking(False)
         program = str(Path(scribe_process.__file__))
         try:
